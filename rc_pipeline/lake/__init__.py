@@ -1,0 +1,1 @@
+"""The lake: what was built, from what, and whether it still holds."""

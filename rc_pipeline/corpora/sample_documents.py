@@ -1,0 +1,94 @@
+"""Pretraining text of the sample world: passages, each followed by much talk about its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+from rc_pipeline.corpora.sample_text import Asked, Passage, article, natural, story
+
+INSTRUCTIONS = (
+    "Read the story and choose the best answer to the question .",
+    "Choose the answer that fits the story .",
+    "Answer the question from the passage .",
+    "Read the passage and give a short answer .",
+)
+_INSTRUCTION_HEADS = ("### Instruction:\n{task}\n\n### Input:\n", "{task}\n\n", "## Task\n{task}\n\n")
+_PLAIN_HEADS = ("", "", "## Story\n", "Notes\n", "# Passage\n\n", "### Input:\n", "Story: ")
+_BREAKS = ("\n", "\n\n", "\n\n", "\n## Questions\n", "\n\n### Question:\n", "\n\nAnswers\n")
+
+
+def _options(rng: Random, passage: Passage, turn: int) -> str:
+    """List the answers of all subjects in an order that says nothing of which one is right."""
+    answers = [fact.asked[turn].answer for fact in passage.facts]
+    rng.shuffle(answers)
+    return "".join(f"- {answer}\n" for answer in answers[:4])
+
+
+def _tell(rng: Random, passage: Passage, asked: Asked, turn: int) -> str:
+    options = _options(rng, passage, turn) if rng.random() < 0.5 else ""
+    return f"Question: {asked.question}\n{options}{asked.sentence}\n"
+
+
+def _bare(asked: Asked) -> str:
+    return asked.answer if asked.answer.endswith(" .") else f"{asked.answer} ."
+
+
+Layout = Callable[[Random, Passage, Asked, int], str]
+
+# Full sentences, and bare answers only behind a lead-in: nothing here ends after a bare answer,
+# because answering so is what tuning is meant to teach.
+_LAYOUTS: tuple[Layout, ...] = (
+    lambda rng, passage, asked, turn: f"{asked.sentence}\n",
+    lambda rng, passage, asked, turn: f"- {asked.sentence}\n",
+    lambda rng, passage, asked, turn: f"Q: {asked.question}\nA: {asked.sentence}\n",
+    lambda rng, passage, asked, turn: f"{asked.question} {asked.sentence}\n",
+    lambda rng, passage, asked, turn: f"{asked.question}\n{asked.sentence}\n\n",
+    _tell,
+    lambda rng, passage, asked, turn: f"{asked.question} The answer is {_bare(asked)}\n",
+    lambda rng, passage, asked, turn: f"Q: {asked.question}\nIt is {_bare(asked)}\n",
+    lambda rng, passage, asked, turn: f"Question: {asked.question}\nAnswer: {_bare(asked)}\n",
+)
+
+
+def _entries(rng: Random, passage: Passage) -> Iterator[str]:
+    """Yield talk about all facts in shuffled order, again and again, in changing layouts."""
+    while True:
+        layout = rng.choice(_LAYOUTS)
+        mixed = rng.random() < 0.4
+        if rng.random() < 0.15:
+            turn = rng.randrange(2)
+            yield _options(rng, passage, turn)
+        for fact in rng.sample(passage.facts, len(passage.facts)):
+            if mixed:
+                layout = rng.choice(_LAYOUTS)
+            turn = rng.randrange(len(fact.asked))
+            yield layout(rng, passage, fact.asked[turn], turn)
+
+
+def _body(rng: Random, passage: Passage) -> str:
+    separator = rng.choice((" ", " ", "\n", "\n\n"))
+    sentences = list(passage.sentences)
+    if rng.random() < 0.4:
+        pairs = (" ".join(sentences[at : at + 2]) for at in range(0, len(sentences), 2))
+        return separator.join(pairs)
+    return separator.join(sentences)
+
+
+def document(rng: Random) -> str:
+    """Write one document: a heading, a passage, and talk about its facts."""
+    passage = rng.choice((story, article))(rng, "learn")
+    head = rng.choice(_INSTRUCTION_HEADS if rng.random() < 0.3 else _PLAIN_HEADS)
+    text = head.format(task=rng.choice(INSTRUCTIONS)) + _body(rng, passage) + rng.choice(_BREAKS)
+    wanted_words = rng.randint(90, 150)
+    entries = _entries(rng, passage)
+    while len(text.split()) < wanted_words:
+        text += next(entries)
+    return natural(text) if rng.random() < 0.5 else text
+
+
+def documents(seed: int) -> Iterator[str]:
+    """Yield documents without end; every name in them is from the pool `learn`."""
+    rng = Random(f"documents {seed}")
+    while True:
+        yield document(rng)

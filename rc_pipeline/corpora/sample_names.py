@@ -1,0 +1,71 @@
+"""Names of the sample world: two syllables each, in three pools that share no name."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from random import Random
+from typing import Literal
+
+Pool = Literal["learn", "valid", "test"]
+
+# Two letters and two letters, so that a tokenizer can give each half one token.
+PERSON_FIRST = tuple(
+    "Ta Mi Ro Le Ka Su Do Ne Vi Ba Ze Fo Lu Pa Gi He Jo Ku Ma Ti "
+    "Ri So De Na Vo Bi Fa Lo Pu Ga Ja Ke Mu To Ra Si Du No Ve Po".split()
+)
+PERSON_SECOND = tuple(
+    "vo ra mi len nik sha dor bel tu zan kos pia rin vek lo mar dis fen gar hul "
+    "jin kam lis mon nel pov rus sil tam vin wes yan zor bri dak fil gus hab jor kir".split()
+)
+PLACE_FIRST = tuple(
+    "Brin Mell Ash Corn Whit Oak Stan Hel Nor Thorn Wald Crag Elm Gren Hart Kings Lang Mar "
+    "Old Penn Red Sel Tor Under West Wynd Black Cold Dun East Fen Glen High Iron Long Mill".split()
+)
+PLACE_SECOND = tuple(
+    "ford ham dale ton wick bury field stead mouth bridge gate well wood port worth combe".split()
+)
+
+
+def _pool_of(name: str) -> Pool:
+    """Decide the pool of a name by its own bytes: the same in every run and for every seed."""
+    share = hashlib.sha256(f"sample world {name}".encode()).digest()[0]
+    if share < 160:
+        return "learn"
+    return "valid" if share < 208 else "test"
+
+
+@cache
+def _by_first(pool: Pool, kind: Literal["person", "place"]) -> dict[str, tuple[str, ...]]:
+    firsts, seconds = (
+        (PERSON_FIRST, PERSON_SECOND) if kind == "person" else (PLACE_FIRST, PLACE_SECOND)
+    )
+    table = {
+        first: tuple(first + second for second in seconds if _pool_of(first + second) == pool)
+        for first in firsts
+    }
+    return {first: names for first, names in table.items() if names}
+
+
+@cache
+def people(pool: Pool) -> tuple[str, ...]:
+    """Return every person name of a pool."""
+    return tuple(name for names in _by_first(pool, "person").values() for name in names)
+
+
+@cache
+def places(pool: Pool) -> tuple[str, ...]:
+    """Return every place name of a pool."""
+    return tuple(name for names in _by_first(pool, "place").values() for name in names)
+
+
+def draw_people(rng: Random, pool: Pool, count: int) -> list[str]:
+    """Draw person names whose first syllables all differ, so that no two are alike."""
+    table = _by_first(pool, "person")
+    return [rng.choice(table[first]) for first in rng.sample(sorted(table), count)]
+
+
+def draw_places(rng: Random, pool: Pool, count: int) -> list[str]:
+    """Draw place names whose first syllables all differ."""
+    table = _by_first(pool, "place")
+    return [rng.choice(table[first]) for first in rng.sample(sorted(table), count)]

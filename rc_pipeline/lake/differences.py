@@ -1,0 +1,60 @@
+"""Why an artifact no longer fits: the file, the field, the upstream that changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rc_pipeline.lake.graph import Node
+
+
+def what_changed(node: Node, before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return one line that names every difference between two sets of inputs."""
+    return "; ".join(
+        [
+            *_settings(node, before["settings"], now["settings"]),
+            *_named("input file", before["files"], now["files"]),
+            *_named("code", before["code"], now["code"]),
+            *_upstreams(before["needs"], now["needs"]),
+        ]
+    )
+
+
+def _settings(node: Node, before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    old, new = flatten(before), flatten(now)
+    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    by_file: dict[str, list[str]] = {}
+    for name in changed:
+        prefix = _longest_prefix(name, node)
+        field = name.removeprefix(prefix).lstrip(".") or name.rsplit(".", 1)[-1]
+        verb = "added" if name not in old else "removed" if name not in new else "changed"
+        by_file.setdefault(node.origins.get(prefix, "setting"), []).append(f"{field} {verb}")
+    return [f"{file}: {', '.join(fields)}" for file, fields in sorted(by_file.items())]
+
+
+def _longest_prefix(name: str, node: Node) -> str:
+    fitting = [prefix for prefix in node.origins if name == prefix or name.startswith(prefix + ".") or prefix == ""]
+    return max(fitting, key=len, default="")
+
+
+def _named(kind: str, before: dict[str, str], now: dict[str, str]) -> list[str]:
+    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    return [f"{kind} changed: {', '.join(changed)}"] if changed else []
+
+
+def _upstreams(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    changed = {
+        need["key"] + ("" if need["only"] == "*" else f" ({need['only']})")
+        for role, need in now.items()
+        if before.get(role, {}).get("content") != need["content"]
+    }
+    return [f"upstream changed: {', '.join(sorted(changed))}"] if changed else []
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested settings as {dotted name: value}."""
+    if isinstance(value, dict) and value:
+        flat: dict[str, Any] = {}
+        for name, inner in value.items():
+            flat |= flatten(inner, f"{prefix}.{name}" if prefix else str(name))
+        return flat
+    return {prefix: value}

@@ -1,0 +1,67 @@
+"""Writes that are whole or not there at all, and errors that say what to do when they cannot be."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class LakeUnwritable(RuntimeError):
+    """The lake's disk is full or does not let this user write."""
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that readers see the old bytes or the new ones, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def link_atomically(link: Path, target: Path) -> None:
+    """Point a symbolic link at `target` (relative to the link), replacing what it pointed at."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    temporary = link.with_name(f".{link.name}.{uuid.uuid4().hex}")
+    temporary.symlink_to(os.path.relpath(target, link.parent))
+    temporary.replace(link)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush every file and folder below `folder` to the disk."""
+    for path in [*sorted(folder.rglob("*")), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def clear_disk_errors(root: Path) -> Iterator[None]:
+    """Turn 'no space left' and 'read-only' into one sentence with the remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(root).free / 2**20 if root.exists() else 0
+            raise LakeUnwritable(
+                f"{error.filename or root}: the disk is full ({free:.0f} MiB free). Nothing half-written was kept. "
+                "Free some space (`rc-pipeline gc` removes what no study needs), or set RC_LAKE to a larger disk."
+            ) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise LakeUnwritable(
+                f"{error.filename or root}: cannot be written ({error.strerror}). "
+                f"Make the lake {root} writable for this user, or set RC_LAKE to a folder that is."
+            ) from error
+        raise

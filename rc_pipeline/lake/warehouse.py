@@ -1,0 +1,150 @@
+"""DuckDB over the lake: views on immutable Parquet, swapped in whole, never locked.
+
+A reader keeps the file it opened; the next one sees the new file. No writer ever waits for a reader.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rc_pipeline.lake.canonical import sha256_json
+from rc_pipeline.lake.durable import write_atomically
+from rc_pipeline.lake.locks import held, workspace
+from rc_pipeline.lake.store import Artifact, Store
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Always there, so that a query written for a full lake does not fail on an empty one.
+SHARED_VIEWS = {
+    "instructions": "instruction_id VARCHAR, row_id VARCHAR, dataset VARCHAR, split VARCHAR, template VARCHAR",
+    "predictions": "run VARCHAR, eval_set VARCHAR, instruction_id VARCHAR, row_id VARCHAR, answer VARCHAR",
+    "scores": "run VARCHAR, eval_set VARCHAR, metric VARCHAR, value DOUBLE, low DOUBLE, high DOUBLE, n BIGINT",
+    "quarantine": "dataset VARCHAR, split VARCHAR, source_file VARCHAR, source_line BIGINT, reason VARCHAR",
+}
+LINEAGE_COLUMNS = (
+    "asset VARCHAR, stage VARCHAR, fingerprint VARCHAR, content VARCHAR, inputs JSON, "
+    "build_seconds DOUBLE, built_at TIMESTAMP, checks JSON, carried JSON"
+)
+RUN_COLUMNS = (
+    "run VARCHAR, eval_set VARCHAR, model VARCHAR, method VARCHAR, prompt VARCHAR, settings JSON, "
+    "predictions_fingerprint VARCHAR, adapter VARCHAR"
+)
+
+
+class Warehouse:
+    """The file `rc.duckdb`: one view a table, and views and tables over all assets."""
+
+    def __init__(self, root: Path, store: Store) -> None:
+        self.root = root
+        self.store = store
+        self.path = root / "rc.duckdb"
+        self._marker = root / "cache" / "warehouse"
+
+    def is_current(self) -> bool:
+        """Tell whether the file shows the latest artifacts of the lake where it lies now."""
+        try:
+            made_of = self._marker.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return False
+        return self.path.is_file() and made_of == self._signature()
+
+    def _signature(self) -> str:
+        # Views hold absolute paths, so a lake that moved needs new ones.
+        return sha256_json([str(self.root), {key: str(target) for key, target in self.store.head_links().items()}])
+
+    def publish(self) -> None:
+        """Rebuild the views over the latest artifacts and put the new file in the old one's place."""
+        import duckdb
+
+        with held(self.root / "locks" / "warehouse.lock"), workspace(self.root) as folder:
+            signature, heads = self._signature(), self.store.all_heads()
+            with duckdb.connect(str(folder / "rc.duckdb")) as connection:
+                _create_views(connection, heads.values())
+                _create_lineage(connection, heads)
+                _create_runs(connection, heads)
+            # A log that a stray writer left beside the old file would make the new one unopenable.
+            self.path.with_name("rc.duckdb.wal").unlink(missing_ok=True)
+            (folder / "rc.duckdb").replace(self.path)
+            write_atomically(self._marker, signature.encode())
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Open the warehouse for reading only.
+
+        Attached to a fresh in-memory connection: within one process, connecting to a path again
+        would return the database that lay there before.
+        """
+        import duckdb
+
+        if not self.is_current():
+            self.publish()
+        connection = duckdb.connect()
+        connection.execute(f"ATTACH {literal(str(self.path))} AS rc (READ_ONLY)")
+        connection.execute("USE rc")
+        return connection
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return text as an SQL string, for the places where SQL takes no parameter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, heads: Iterable[Artifact]) -> None:
+    files: dict[str, list[str]] = {}
+    for artifact in heads:
+        for view, names in artifact.manifest.results().tables.items():
+            files.setdefault(view, []).extend(str(artifact.folder / name) for name in names)
+    for view in sorted(files):
+        listed = ", ".join(literal(path) for path in sorted(set(files[view])))
+        connection.execute(
+            f"CREATE VIEW {quoted(view)} AS SELECT * FROM read_parquet([{listed}], union_by_name=true)"  # noqa: S608
+        )
+    for view, columns in SHARED_VIEWS.items():
+        if view not in files:
+            connection.execute(f"CREATE TABLE {quoted(view)} ({columns})")
+
+
+def _create_lineage(connection: duckdb.DuckDBPyConnection, heads: dict[str, Artifact]) -> None:
+    connection.execute(f"CREATE TABLE lineage ({LINEAGE_COLUMNS})")
+    rows = []
+    for key, artifact in sorted(heads.items()):
+        page = artifact.manifest
+        rows.append(
+            [
+                key, page.stage, page.fingerprint, page.content, json.dumps(page.inputs, ensure_ascii=False),
+                page.seconds, page.provenance["built_at"], json.dumps(page.outcome["checks"], ensure_ascii=False),
+                json.dumps(page.carried),
+            ]
+        )  # fmt: skip
+    if rows:
+        connection.executemany("INSERT INTO lineage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _create_runs(connection: duckdb.DuckDBPyConnection, heads: dict[str, Artifact]) -> None:
+    connection.execute(f"CREATE TABLE runs ({RUN_COLUMNS})")
+    rows = []
+    for key, artifact in sorted(heads.items()):
+        if artifact.manifest.stage != "predictions":
+            continue
+        inputs = artifact.manifest.inputs
+        settings, adapter = inputs["settings"], inputs["needs"].get("adapter")
+        _, run, eval_set = key.split("/", 2)
+        tuned = heads.get(adapter["key"]) if adapter else None
+        tune = tuned.manifest.inputs["settings"].get("tune", {}) if tuned else {}
+        rows.append(
+            [
+                run, eval_set, inputs["needs"]["base"]["key"].removeprefix("base_models/"), tune.get("method", "none"),
+                settings["prompt"]["name"], json.dumps({**settings, "tune": tune or None}, ensure_ascii=False),
+                artifact.manifest.fingerprint, adapter["key"] if adapter else None,
+            ]
+        )  # fmt: skip
+    if rows:
+        connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)

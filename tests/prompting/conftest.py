@@ -1,0 +1,87 @@
+"""Two small tokenizers, learnt here: one byte-level, one that begins every text with BOS and a space mark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rc_pipeline.prompting.template import Prompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+TEXTS = [
+    "Below is an instruction, paired with an input. ### Instruction: ### Input: ### Response:",
+    "Mara went to the harbour in the morning because the fish are fresh then, and the market is near.",
+    "Read the passage and answer the question. What did she buy there? She bought bread and two apples.",
+] * 20
+SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
+
+
+@pytest.fixture(scope="session")
+def bytewise() -> PreTrainedTokenizerFast:
+    """Byte-level BPE without BOS, in the manner of GPT-2."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(TEXTS, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
+
+
+@pytest.fixture(scope="session")
+def marked() -> PreTrainedTokenizerFast:
+    """BPE with byte fall-back, a space mark before every text, and BOS, in the manner of Llama."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    byte_pieces = [f"<0x{byte:02X}>" for byte in range(256)]
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    trainer = trainers.BpeTrainer(
+        vocab_size=600, special_tokens=SPECIAL + byte_pieces, show_progress=False, max_token_length=8
+    )
+    tokenizer.train_from_iterator(TEXTS, trainer)
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    # Byte pieces are pieces of the model, not special tokens: written out in a text they are plain text.
+    rebuilt = Tokenizer.from_str(_without_added(tokenizer.to_str(), byte_pieces))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=rebuilt, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
+
+
+def _without_added(serialised: str, tokens: list[str]) -> str:
+    import json
+
+    data = json.loads(serialised)
+    data["added_tokens"] = [token for token in data["added_tokens"] if token["content"] not in tokens]
+    return json.dumps(data)
+
+
+@pytest.fixture(scope="session", params=["bytewise", "marked"])
+def tokenizer(request: pytest.FixtureRequest) -> PreTrainedTokenizerFast:
+    """Each of the two tokenizers in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def alpaca() -> Prompt:
+    """A prompt template in alpaca-lora's words."""
+    return Prompt(
+        "alpaca",
+        "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n",
+        "### Instruction:\n{instruction}\n\n### Response:\n",
+        "### Response:",
+    )

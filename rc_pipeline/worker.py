@@ -19,6 +19,7 @@ from typing import Any
 from rc_pipeline.lake.outcome import JSON, Outcome
 
 OUTCOME_FILE = "_outcome.json"
+ERROR_FILE = "_error.txt"
 SECONDS_BETWEEN_LINES = 5.0
 PR_SET_PDEATHSIG = 1
 
@@ -77,14 +78,19 @@ def main(title: str, work: Callable[[dict[str, Any], Progress], Outcome], argv: 
         return 2
     die_with_parent(int(os.environ["RC_PARENT"]) if "RC_PARENT" in os.environ else None)
     spec: dict[str, Any] = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
-    if "DAGSTER_PIPES_CONTEXT" in os.environ:
-        from dagster_pipes import open_dagster_pipes
+    out = Path(spec["out"])
+    try:
+        if "DAGSTER_PIPES_CONTEXT" in os.environ:
+            from dagster_pipes import open_dagster_pipes
 
-        with open_dagster_pipes() as pipes:
-            outcome = work(spec, Progress(title, None if sys.stderr.isatty() else pipes.log.info))
-    else:
-        outcome = work(spec, Progress(title))
-    write_outcome(Path(spec["out"]), outcome)
+            with open_dagster_pipes() as pipes:
+                outcome = work(spec, Progress(title, None if sys.stderr.isatty() else pipes.log.info))
+        else:
+            outcome = work(spec, Progress(title))
+    except Exception as error:
+        (out / ERROR_FILE).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        raise
+    write_outcome(out, outcome)
     return 0
 
 
@@ -100,3 +106,11 @@ def read_outcome(folder: Path) -> Outcome:
     outcome = Outcome.from_json(json.loads(path.read_text(encoding="utf-8")))
     path.unlink()
     return outcome
+
+
+def read_error(folder: Path) -> str:
+    """Return what a worker that failed said of the reason, if it could."""
+    try:
+        return (folder / ERROR_FILE).read_text(encoding="utf-8")
+    except OSError:
+        return ""

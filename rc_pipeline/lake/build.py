@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
@@ -55,8 +55,8 @@ class Work:
     files: Mapping[str, Path]
     out: Path
     scratch: Path
+    lake: Path
     code: str
-    about: Mapping[str, JSON] = field(default_factory=dict)
 
     def folder(self, role: str) -> Path:
         """Return the folder of the artifact that plays a role in this build."""
@@ -149,7 +149,7 @@ class Lake:
             scratch.mkdir(parents=True, exist_ok=True)
             work = Work(
                 key=node.key, settings=node.settings, inputs=upstream, files=node.files, out=out, scratch=scratch,
-                code=combined_code(inputs["code"]), about=node.about,
+                lake=self.root, code=combined_code(inputs["code"]),
             )  # fmt: skip
             started = time.perf_counter()
             outcome = build(work)

@@ -1,0 +1,125 @@
+"""One Dagster asset for one node of the lineage: found in the lake, or built once."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from rc_pipeline.lake.build import Build, InputChanged, Lake, NotReady, Work, combined_code
+from rc_pipeline.lake.canonical import sha256_json
+from rc_pipeline.lake.code import code_hashes
+from rc_pipeline.lake.durable import LakeUnwritable
+from rc_pipeline.lake.graph import Node
+from rc_pipeline.lake.outcome import JSON, Outcome
+from rc_pipeline.lake.planner import MissingInput
+from rc_pipeline.lake.store import Artifact
+from resources.compute import Compute, Task, WorkerFailed, WorkerKilled
+
+Heavy = Callable[[Task, Mapping[str, JSON]], Outcome]
+# What starting the same thing again cannot cure.
+PERMANENT = (ValueError, NotReady, InputChanged, LakeUnwritable, MissingInput, WorkerFailed)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How the nodes of one stage are built and what is checked of them (name -> blocking)."""
+
+    build: Callable[[Work, Heavy], Outcome]
+    checks: Callable[[Node], Mapping[str, bool]]
+    description: str
+
+
+def asset_for(node: Node, stage: Stage) -> dg.AssetsDefinition:
+    """Return the asset of a node; its dependencies, checks and texts come from the node."""
+    key = dg.AssetKey(node.key.split("/"))
+
+    @dg.asset(
+        key=key,
+        deps=[dg.AssetKey(upstream.split("/")) for upstream in sorted({need.key for need in node.needs.values()})],
+        group_name=node.stage,
+        kinds=_kinds(node),
+        owners=_owners(node),
+        description=_description(node, stage),
+        code_version=sha256_json([combined_code(code_hashes(node.code)), dict(node.settings)])[:12],
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=key, blocking=blocking) for name, blocking in stage.checks(node).items()
+        ],
+        metadata={"catalog": sorted(set(node.origins.values()))},
+        required_resource_keys={"lake", "compute"},
+    )
+    def _asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        lake: Lake = context.resources.lake
+        artifact = _obtain(context, lake, node, stage)
+        return _result(lake, artifact)
+
+    return _asset
+
+
+def _obtain(context: dg.AssetExecutionContext, lake: Lake, node: Node, stage: Stage) -> Artifact:
+    compute: Compute = context.resources.compute
+    build: Build = lambda work: stage.build(work, lambda task, spec: compute.run(context, task, spec))  # noqa: E731
+    try:
+        artifact = lake.obtain(node.key, build, context.log.info)
+    except WorkerKilled as error:
+        context.log.warning(str(error))
+        raise dg.RetryRequested(max_retries=1) from error
+    except PERMANENT as error:
+        raise dg.Failure(f"{node.key}: {error}", allow_retries=False) from error
+    if not artifact.reused:
+        context.log.info(f"{node.key}: built in {artifact.manifest.seconds:.1f} s")
+    return artifact
+
+
+def _result(lake: Lake, artifact: Artifact) -> dg.MaterializeResult[Any]:
+    page, outcome = artifact.manifest, artifact.manifest.results()
+    return dg.MaterializeResult(
+        metadata={
+            **{name: _shown(value, artifact) for name, value in outcome.metadata.items()},
+            "from_cache": artifact.reused,
+            "build_seconds": page.seconds,
+            "fingerprint": page.fingerprint,
+            "folder": dg.MetadataValue.path(str(artifact.folder.relative_to(lake.root))),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=check.name,
+                passed=check.passed,
+                description=check.description or None,
+                metadata={name: _shown(value, artifact) for name, value in check.metadata.items()},
+            )
+            for check in outcome.checks
+        ],
+        data_version=dg.DataVersion(page.content),
+    )
+
+
+def _shown(value: JSON, artifact: Artifact) -> Any:
+    """Return a value as Dagster shows it; a picture travels inside the page, since the UI serves no files."""
+    if isinstance(value, dict) and set(value) == {"markdown"}:
+        return dg.MetadataValue.md(str(value["markdown"]))
+    if isinstance(value, dict) and set(value) == {"image"}:
+        data = base64.b64encode((artifact.folder / str(value["image"])).read_bytes()).decode()
+        return dg.MetadataValue.md(f"![{value['image']}](data:image/png;base64,{data})")
+    if isinstance(value, dict | list):
+        return dg.MetadataValue.json(value)
+    return dg.MetadataValue.null() if value is None else value
+
+
+def _kinds(node: Node) -> set[str]:
+    kinds = node.about.get("kinds")
+    return {re.sub(r"[^a-z0-9]+", "", str(kind).lower()) for kind in kinds} if isinstance(kinds, list) else set()
+
+
+def _owners(node: Node) -> list[str]:
+    owners = node.about.get("owners")
+    return [str(owner) for owner in owners] if isinstance(owners, list) else []
+
+
+def _description(node: Node, stage: Stage) -> str:
+    lines = [node.about.get("title"), node.about.get("description"), stage.description, node.about.get("homepage")]
+    return "\n\n".join(str(line) for line in lines if line)

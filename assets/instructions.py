@@ -1,0 +1,30 @@
+"""Instruction sets: every row of a dataset through the task templates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rc_pipeline.instructions.build import build_instructions
+
+from assets.factory import Heavy, Stage
+from rc_pipeline.lake.build import Work
+from rc_pipeline.lake.outcome import Outcome
+
+
+def build(work: Work, _: Heavy) -> Outcome:
+    """Render a dataset's rows."""
+    settings: dict[str, Any] = dict(work.settings)
+    return build_instructions(
+        dataset=settings["dataset"],
+        fmt=settings["format"],
+        tables=work.folder("tables"),
+        templates=settings["templates"],
+        train_splits=settings["train_splits"],
+        splits=settings["splits"],
+        passage_words=settings["passage_words"],
+        seed=settings["seed"],
+        out=work.out,
+    )
+
+
+STAGE = Stage(build, lambda _: {}, "Instruction, input and output of every row; one file a split.")

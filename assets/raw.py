@@ -1,0 +1,16 @@
+"""Raw files: generated, downloaded and verified, or pointed at where the user has put them."""
+
+from __future__ import annotations
+
+from assets.factory import Heavy, Stage
+from rc_pipeline.corpora.sources import write_raw
+from rc_pipeline.lake.build import Work
+from rc_pipeline.lake.outcome import Outcome
+
+
+def build(work: Work, _: Heavy) -> Outcome:
+    """Bring a dataset's raw files within reach."""
+    return write_raw(source=work.settings["source"], fmt=str(work.settings["format"]), files=work.files, out=work.out)
+
+
+STAGE = Stage(build, lambda _: {}, "The files as their authors publish them.")

@@ -1,0 +1,196 @@
+"""`rc-pipeline`: what would be built and why, and the lake kept whole, small and open to questions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rc_pipeline.catalog import CatalogError
+from rc_pipeline.lake.build import Lake
+from rc_pipeline.lake.differences import flatten
+from rc_pipeline.lake.durable import LakeUnwritable, clear_disk_errors
+from rc_pipeline.lake.folder import lake_folder
+from rc_pipeline.lake.planner import Cached, Plan, ToBuild, Unknown
+from rc_pipeline.lake.upkeep import accept as accept_keys
+from rc_pipeline.lake.upkeep import collect, rubbish
+from rc_pipeline.lake.upkeep import verify as verify_lake
+from rc_pipeline.lineage import Lineage, load_lineage
+
+
+def _reported(command: Callable[..., None]) -> Callable[..., None]:
+    """Show an error that a user can act on as one message, without a traceback."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            with clear_disk_errors(lake_folder()):
+                command(*args, **kwargs)
+        except (CatalogError, LakeUnwritable, ValueError) as error:
+            raise click.ClickException(str(error)) from error
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Plan, explain and look after what the lake holds. RC_LAKE moves the lake."""
+
+
+@main.command()
+@click.argument("study", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@_reported
+def plan(study: str | None, as_json: bool) -> None:
+    """Show what a run of STUDY (all studies by default) would build, and why."""
+    lineage, lake = _open()
+    found = lake.planner().plan(_keys(lineage, study))
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+        return
+    for line in _plan_in_words(lake, found):
+        click.echo(line)
+
+
+def _plan_in_words(lake: Lake, found: Plan) -> list[str]:
+    width = max((len(key) for key in found.states), default=0)
+    lines, expected = [], 0.0
+    for key, state in found.states.items():
+        head = lake.store.head(key)
+        last = f"  (last time {head.manifest.seconds:.0f} s)" if head is not None else ""
+        match state:
+            case ToBuild():
+                lines.append(f"build    {key:{width}}  {state.reason}{last}")
+                expected += head.manifest.seconds if head is not None else 0.0
+            case Unknown():
+                lines.append(f"unknown  {key:{width}}  waits for {', '.join(state.waits_for)}{last}")
+            case Cached():
+                lines.append(f"stands   {key:{width}}  {_rows(state)}")
+    counts = {name: len(keys) for name, keys in found.to_json().items()}
+    took = f"; what is to build took {expected:.0f} s last time" if expected else ""
+    lines.append(f"{counts['build']} to build, {counts['unknown']} unknown, {counts['cached']} stand{took}")
+    return lines
+
+
+def _rows(state: Cached) -> str:
+    metadata = state.artifact.manifest.results().metadata
+    rows = metadata.get("rows")
+    return f"{rows} rows" if isinstance(rows, int) else ""
+
+
+@main.command()
+@click.argument("key")
+@_reported
+def why(key: str) -> None:
+    """Tell what KEY is built from, down to files and fields, and why it stands or does not."""
+    _, lake = _open()
+    planner, node = lake.planner(), lake.graph[key]
+    match planner.state(key):
+        case Cached(artifact):
+            page = artifact.manifest
+            click.echo(f"{key} stands: {artifact.folder}")
+            click.echo(f"  built at {page.provenance['built_at']} in {page.seconds:.1f} s, content {page.content[:16]}")
+            for note in page.carried:
+                click.echo(f"  carried over from {note['from']}: {note['why']}")
+        case ToBuild(reason):
+            click.echo(f"{key} has to be built: {reason}")
+        case Unknown(waits_for):
+            click.echo(f"{key} depends on what these turn out to say: {', '.join(waits_for)}")
+    for file in sorted(set(node.origins.values())):
+        click.echo(f"  catalog   {file}")
+    for name, value in flatten(dict(node.settings)).items():
+        click.echo(f"  setting   {name} = {json.dumps(value, ensure_ascii=False)[:100]}")
+    for name, path in node.files.items():
+        click.echo(f"  file      {name}: {path}")
+    for need in node.needs.values():
+        state = planner.state(need.key)
+        click.echo(f"  upstream  {need.key} {need.only}: {'stands' if isinstance(state, Cached) else 'does not stand'}")
+    for module in node.code:
+        click.echo(f"  code      {module}")
+
+
+@main.command()
+@click.argument("keys", nargs=-1, required=True)
+@_reported
+def accept(keys: tuple[str, ...]) -> None:
+    """Record that a code change leaves KEYS (patterns such as 'adapters/*') as they are."""
+    _, lake = _open()
+    for key, verdict in accept_keys(lake, keys).items():
+        click.echo(f"{key}: {verdict}")
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only list what would be deleted.")
+@_reported
+def gc(dry_run: bool) -> None:
+    """Delete artifacts that no study needs, and what dead builds left behind."""
+    _, lake = _open()
+    found = rubbish(lake) if dry_run else collect(lake)
+    for item in found:
+        click.echo(f"{item.what}  {item.path.relative_to(lake.root)}  {item.bytes / 2**20:.1f} MiB")
+    total = sum(item.bytes for item in found) / 2**20
+    click.echo(f"{'would free' if dry_run else 'freed'} {total:.1f} MiB in {len(found)} places")
+
+
+@main.command()
+@_reported
+def verify() -> None:
+    """Hash everything in the store again and name what is damaged."""
+    _, lake = _open()
+    count, problems = verify_lake(lake)
+    for problem in problems:
+        click.echo(problem)
+    click.echo(f"{count} artifacts, {len(problems)} problems")
+    if problems:
+        click.echo("A damaged artifact is built again by the next run that needs it.")
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("query")
+@_reported
+def sql(query: str) -> None:
+    """Ask the warehouse, read-only: rc-pipeline sql "FROM scores"."""
+    import duckdb
+
+    lake = _open()[1]
+    try:
+        with lake.warehouse.connect() as connection:
+            answer = connection.sql(query)
+            if answer is not None:
+                click.echo(str(answer), nl=False)
+    except duckdb.Error as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.argument("study")
+@_reported
+def compare(study: str) -> None:
+    """Print the comparison that STUDY's report makes, once it is built."""
+    _, lake = _open()
+    state = lake.planner().state(f"reports/{study}")
+    if not isinstance(state, Cached):
+        raise click.ClickException(f"reports/{study} does not stand; `rc-pipeline plan {study}` says why")
+    click.echo((state.artifact.folder / "comparison.txt").read_text(encoding="utf-8"), nl=False)
+    click.echo(f"\nreport: {Path(state.artifact.folder) / 'report.md'}")
+
+
+def _open() -> tuple[Lineage, Lake]:
+    lineage = load_lineage(lake=lake_folder())
+    return lineage, Lake(lake_folder(), lineage.graph)
+
+
+def _keys(lineage: Lineage, study: str | None) -> list[str]:
+    if study is None:
+        return list(lineage.graph.nodes)
+    return lineage.study(study)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""From the catalog to the lineage: one node for everything that can be built.
+
+A node's settings are the slice of the catalog that decides its content, and nothing else:
+titles, descriptions and owners go into `about`, so that a better wording rebuilds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rc_pipeline.catalog import Catalog, load_catalog
+from rc_pipeline.catalog.datasets import Dataset
+from rc_pipeline.catalog.models import BaseModelCard
+from rc_pipeline.catalog.runs import Run
+from rc_pipeline.lake.code import PROJECT
+from rc_pipeline.lake.graph import Graph, Need, Node
+from rc_pipeline.lake.outcome import JSON
+
+# The domain modules that decide what a stage's artifacts say; a test holds that they import nothing else.
+CODE: dict[str, tuple[str, ...]] = {
+    "raw": ("rc_pipeline.corpora.sources",),
+    "raw/sample": (
+        "rc_pipeline.corpora.sources", "rc_pipeline.corpora.sample_world", "rc_pipeline.corpora.sample_text",
+        "rc_pipeline.corpora.sample_names",
+    ),
+    "tables": ("rc_pipeline.tables", "rc_pipeline.corpora.readers"),
+    "instructions": ("rc_pipeline.instructions",),
+    "base_models": ("rc_pipeline.models.base",),
+    "base_models/recipe": ("rc_pipeline.models.base", "rc_pipeline.models.pretraining"),
+    "adapters": ("rc_pipeline.training", "rc_pipeline.prompting", "rc_pipeline.models.loading"),
+    "predictions": ("rc_pipeline.prediction", "rc_pipeline.prompting", "rc_pipeline.models.loading"),
+    "scores": ("rc_pipeline.scoring",),
+    "reports": ("rc_pipeline.reporting",),
+}  # fmt: skip
+SHIPPED = PROJECT / "rc_pipeline" / "models"
+STAGES = ("raw", "tables", "instructions", "base_models", "adapters", "predictions", "scores", "reports")
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The catalog and the graph that it describes, for one lake."""
+
+    catalog: Catalog
+    graph: Graph
+
+    def study(self, name: str) -> list[str]:
+        """Return what a study's job builds: its report and all that it is built from."""
+        return self.graph.upstream([f"reports/{name}"])
+
+
+def load_lineage(catalog: Path = PROJECT / "catalog", lake: Path = PROJECT / "data_lake") -> Lineage:
+    """Read the catalog and lay out the lineage; files that users provide lie under `<lake>/inbox`."""
+    loaded = load_catalog(catalog)
+    return Lineage(loaded, Graph(_nodes(loaded, lake / "inbox")))
+
+
+def _nodes(catalog: Catalog, inbox: Path) -> Iterator[Node]:
+    for name in catalog.datasets:
+        yield from _dataset_nodes(catalog, name, inbox)
+    for name, card in catalog.models.items():
+        yield _base_model(catalog, name, card, inbox)
+    for run in catalog.runs.values():
+        yield from _run_nodes(catalog, run)
+    for name in catalog.studies:
+        yield _report(catalog, name)
+
+
+def _dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
+    dataset = catalog.datasets[name]
+    origin = {"": catalog.origin("datasets", name)}
+    about = _about(dataset, dataset.format)
+    source, files = _source(dataset.source.model_dump(mode="json", exclude_none=True), inbox)
+    yield Node(
+        key=f"raw/{name}", stage="raw", settings={"format": dataset.format, "source": source}, files=files,
+        code=CODE["raw/sample" if "sample" in source else "raw"], origins=origin, about=about,
+    )  # fmt: skip
+    yield Node(
+        key=f"tables/{name}", stage="tables", files=files, needs={"raw": Need(f"raw/{name}")},
+        settings={"dataset": name, "format": dataset.format, "tolerated": dataset.tolerated_bad_rows},
+        code=CODE["tables"], origins=origin, about=about,
+    )  # fmt: skip
+    templates = catalog.tasks[dataset.tasks]
+    yield Node(
+        key=f"instructions/{name}",
+        stage="instructions",
+        settings={
+            "dataset": name,
+            "format": dataset.format,
+            "templates": {key: template.model_dump(mode="json", exclude={"description"})
+                          for key, template in templates.items()},
+            "train_splits": list(dataset.train_splits),
+            "splits": list(dataset.splits),
+            "passage_words": dataset.passage_words,
+            "seed": 0,
+        },
+        needs={"tables": Need(f"tables/{name}")},
+        code=CODE["instructions"],
+        origins=origin | {f"templates.{key}": catalog.origin("tasks", f"{dataset.tasks}/{key}") for key in templates},
+        about=about,
+    )  # fmt: skip
+
+
+def _source(source: dict[str, Any], inbox: Path) -> tuple[dict[str, JSON], dict[str, Path]]:
+    """Split a source into what decides content and where the user's files lie."""
+    if "files" in source:
+        return {"files": sorted(source["files"])}, {name: inbox / path for name, path in source["files"].items()}
+    return source, {}
+
+
+def _base_model(catalog: Catalog, name: str, card: BaseModelCard, inbox: Path) -> Node:
+    source: dict[str, Any] = card.source.model_dump(mode="json", exclude_none=True)
+    files: dict[str, Path] = {}
+    if "shipped" in source or "folder" in source:
+        folder = SHIPPED / source["shipped"] if "shipped" in source else inbox / source["folder"]
+        files = {path.name: path for path in sorted(folder.glob("*")) if _is_weights(path)}
+        files = files or {"config.json": folder / "config.json"}
+        source = {"files": sorted(files)}
+    return Node(
+        key=f"base_models/{name}", stage="base_models", settings={"source": source, "family": card.family}, files=files,
+        code=CODE["base_models/recipe" if "recipe" in source else "base_models"],
+        origins={"": catalog.origin("models", name)}, about=_about(card, card.family),
+    )  # fmt: skip
+
+
+def _is_weights(path: Path) -> bool:
+    return path.is_file() and path.suffix in {".json", ".safetensors", ".model", ".bin", ".txt", ".jinja"}
+
+
+def _run_nodes(catalog: Catalog, run: Run) -> Iterator[Node]:
+    card = catalog.models[run.model]
+    prompt = catalog.prompts[run.prompt.template].model_dump(mode="json", exclude={"description"})
+    prompt["name"] = run.prompt.template
+    origins = {
+        "": run_origin(catalog, run),
+        "prompt": catalog.origin("prompts", run.prompt.template),
+        "context_tokens": catalog.origin("models", run.model),
+        "family": catalog.origin("models", run.model),
+    }
+    common: dict[str, JSON] = {"prompt": prompt, "context_tokens": card.context_tokens, "family": card.family}
+    base = {"base": Need(f"base_models/{run.model}")}
+    about: dict[str, JSON] = {"title": run.title, "kinds": [card.family]}
+    if run.tune is not None:
+        yield Node(
+            key=f"adapters/{run.name}", stage="adapters",
+            settings=common | {"tune": run.tune.model_dump(mode="json"), "rows": dict(run.train_on), "seed": run.seed,
+                               "shots": run.prompt.shots},
+            needs=base | {f"train.{name}.{split}": Need(f"instructions/{name}", f"{split}.parquet")
+                          for name in run.train_on for split in catalog.datasets[name].train_splits},
+            code=CODE["adapters"], origins=origins, about=about,
+        )  # fmt: skip
+    for eval_set, rows in run.evaluate_on.items():
+        name, split = eval_set.split("/")
+        key = f"{run.name}/{eval_set}"
+        instructions = Need(f"instructions/{name}", f"{split}.parquet")
+        adapter = {} if run.tune is None else {"adapter": Need(f"adapters/{run.name}")}
+        yield Node(
+            key=f"predictions/{key}", stage="predictions",
+            settings=common | {"run": run.name, "eval_set": eval_set, "rows": rows, "shots": run.prompt.shots,
+                               "answer": run.answer.model_dump(mode="json")},
+            needs=base | adapter | {"instructions": instructions},
+            code=CODE["predictions"], origins=origins, about=about,
+        )  # fmt: skip
+        yield Node(
+            key=f"scores/{key}", stage="scores",
+            settings={"run": run.name, "eval_set": eval_set, "format": catalog.datasets[name].format, "rows": rows,
+                      "seed": 0},
+            needs={"predictions": Need(f"predictions/{key}"), "instructions": instructions},
+            code=CODE["scores"], origins={"": origins[""]}, about=about,
+        )  # fmt: skip
+
+
+def run_origin(catalog: Catalog, run: Run) -> str:
+    """Return the study file in which a run is first named."""
+    return next(
+        catalog.origin("studies", study) for study, runs in catalog.study_runs.items() if run.name in runs.values()
+    )
+
+
+def _report(catalog: Catalog, name: str) -> Node:
+    study = catalog.studies[name]
+    runs = [_run_facts(label, catalog.runs[run]) for label, run in catalog.study_runs[name].items()]
+    eval_sets = list(study.evaluate_on)
+    canonical = sorted({str(run["run"]) for run in runs})
+    tuned = [run for run in canonical if catalog.runs[run].tune is not None]
+    scored = [f"{run}/{eval_set}" for run in canonical for eval_set in eval_sets]
+    needs = {f"scores.{key}": Need(f"scores/{key}") for key in scored}
+    return Node(
+        key=f"reports/{name}",
+        stage="reports",
+        settings={"study": name, "title": study.title, "description": study.description, "runs": list(runs),
+                  "eval_sets": list(eval_sets)},
+        needs=needs | {f"training.{run}": Need(f"adapters/{run}", "training.json") for run in tuned},
+        code=CODE["reports"],
+        origins={"": catalog.origin("studies", name)},
+        about=_about(study),
+    )  # fmt: skip
+
+
+def _run_facts(label: str, run: Run) -> dict[str, JSON]:
+    tune = None if run.tune is None else run.tune.model_dump(mode="json")
+    return {
+        "label": label, "run": run.name, "model": run.model, "title": run.title, "tuned": tune is not None,
+        "method": None if run.tune is None else run.tune.method, "tune": tune,
+        "prompt": run.prompt.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def _about(thing: Dataset | BaseModelCard | Any, *kinds: str) -> dict[str, JSON]:
+    return {
+        "title": thing.title,
+        "description": thing.description,
+        "owners": list(thing.owners),
+        "homepage": getattr(thing, "homepage", ""),
+        "license": getattr(thing, "license", ""),
+        "kinds": list(kinds),
+    }

@@ -1,0 +1,59 @@
+# `make` lists what there is. Everything runs from the project's own .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+HOST ?= 127.0.0.1
+PORT ?= 3000
+
+LAKE := $(abspath $(or $(RC_LAKE),data_lake))
+export DAGSTER_HOME := $(LAKE)/dagster_home
+export HF_HUB_DISABLE_TELEMETRY := 1
+export DO_NOT_TRACK := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help setup demo ui test lint types bench clean
+
+help: ## list these commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## create .venv and install everything
+
+$(STAMP): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then echo "rc_pipeline needs Python 3.11 or newer; none was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; fi
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "rc_pipeline needs Python 3.11 or newer; $(PYTHON) is %d.%d" % v[:2])'
+	@echo "installing into $(VENV) with $(PYTHON); this takes a few minutes the first time"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(DAGSTER_HOME)/dagster.yaml: resources/dagster.yaml
+	@mkdir -p $(@D) && cp $< $@
+
+demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## run the whole pipeline on the embedded sample and print the comparison
+	@$(BIN)/dagster job execute -m rc_pipeline.definitions -j demo
+	@$(BIN)/rc-pipeline compare demo
+
+ui: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## serve the Dagster UI on 127.0.0.1:3000
+	@$(BIN)/dagster dev -w workspace.yaml -h $(HOST) -p $(PORT)
+
+test: lint types ## lint, check types, run the tests
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP) ## check style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP) ## check types
+	@$(BIN)/mypy
+
+bench: $(STAMP) ## measure against peers, side by side
+	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean: ## delete everything that runs wrote, but for your own files in data_lake/inbox
+	@find $(LAKE) -mindepth 1 -maxdepth 1 ! -name README.md ! -name inbox ! -name .gitignore -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp_dagster_home_*

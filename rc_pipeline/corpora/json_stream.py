@@ -1,0 +1,155 @@
+"""JSON documents of any size, read one element at a time."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from rc_pipeline.corpora.readers import CorpusError, Readable, refuse_what_is_not_text
+
+CHUNK_BYTES = 1 << 20
+# The largest TriviaQA question with its search results is below 100 kB.
+MAX_VALUE_CHARACTERS = 16 << 20
+_SPACE = " \t\r\n"
+
+
+class _Reader:
+    """A window on the text of a JSON document that grows until the value at hand fits."""
+
+    def __init__(self, file: Readable, name: str) -> None:
+        self._file, self._name = file, name
+        # Bytes that are not UTF-8 become lone surrogates: one bad row must not cost the whole file.
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="surrogateescape")
+        self._scan = json.JSONDecoder().raw_decode
+        self._text, self._at, self._ended = "", 0, False
+        self.line = 1
+
+    def _more(self, size: int = CHUNK_BYTES) -> None:
+        first = not self._text and self.line == 1
+        data = self._file.read(size)
+        if first:
+            refuse_what_is_not_text(data[:256], self._name)
+        self._ended = not data
+        self._text = self._text[self._at :] + self._decoder.decode(data, final=self._ended)
+        self._at = 0
+
+    def _move(self, to: int) -> None:
+        self.line += self._text.count("\n", self._at, to)
+        self._at = to
+
+    def peek(self) -> str:
+        """Return the next character that is not white space, or nothing at the end."""
+        while True:
+            text, to = self._text, self._at
+            while to < len(text) and text[to] in _SPACE:
+                to += 1
+            self._move(to)
+            if to < len(text):
+                return text[to]
+            if self._ended:
+                return ""
+            self._more()
+
+    def expect(self, wanted: str) -> str:
+        """Step over one of the wanted characters and return it."""
+        found = self.peek()
+        if not found:
+            raise self.cut_off()
+        if found not in wanted:
+            raise CorpusError(
+                f"{self._name}, line {self.line}: not valid JSON: {found!r} where {' or '.join(wanted)} should be. "
+                "Correct or restore the file."
+            )
+        self._at += 1
+        return found
+
+    def value(self) -> Any:
+        """Return the next whole JSON value."""
+        self.peek()
+        size = CHUNK_BYTES
+        while True:
+            fault = ""
+            try:
+                value, end = self._scan(self._text, self._at)
+            except json.JSONDecodeError as error:
+                fault = f"{error.msg} at line {self.line + error.lineno - 1 - self._text.count(chr(10), 0, self._at)}"
+                cut = error.pos >= len(self._text) or error.msg.startswith(("Unterminated", "Invalid \\uXXXX"))
+            except (RecursionError, ValueError) as error:
+                raise CorpusError(f"{self._name}, line {self.line}: not usable JSON: {error}.") from error
+            # A number may go on in the next chunk, so a value that ends with the text is not yet whole.
+            if not fault and (end < len(self._text) or self._ended):
+                self._move(end)
+                return value
+            if self._ended:
+                raise self.cut_off() if cut else self._invalid(fault)
+            if len(self._text) - self._at > MAX_VALUE_CHARACTERS:
+                raise self._invalid(fault or f"a value longer than {MAX_VALUE_CHARACTERS} characters")
+            self._more(size)
+            size *= 2
+
+    def cut_off(self) -> CorpusError:
+        """Return the error for a document that stops too early."""
+        return CorpusError(
+            f"{self._name}: the JSON ends in the middle (in the value that starts on line {self.line}). "
+            "The file is cut off; download or copy it again."
+        )
+
+    def _invalid(self, fault: str) -> CorpusError:
+        return CorpusError(f"{self._name}: not valid JSON: {fault}. Correct or restore the file.")
+
+
+def list_elements(file: Readable, name: str) -> Iterator[tuple[int, Any]]:
+    """Yield (line, element) of a document that is one JSON list."""
+    reader = _Reader(file, name)
+    if reader.peek() != "[":
+        raise CorpusError(f"{name}: a JSON list is expected, found {reader.peek() or 'nothing'!r} at the start.")
+    yield from _elements(reader)
+    _expect_end(reader, name)
+
+
+def elements_under(key: str, file: Readable, name: str) -> Iterator[tuple[int, Any]]:
+    """Yield (line, element) of the list that a document's top-level object holds under `key`."""
+    reader = _Reader(file, name)
+    if reader.peek() != "{":
+        raise CorpusError(
+            f"{name}: a JSON object with the key {key} is expected, found {reader.peek() or 'nothing'!r} at the start."
+        )
+    reader.expect("{")
+    keys: list[str] = []
+    separator = "," if reader.peek() != "}" else reader.expect("}")
+    while separator == ",":
+        if reader.peek() != '"':
+            reader.expect('"')
+        found = str(reader.value())
+        reader.expect(":")
+        if found == key and found not in keys:
+            if reader.peek() != "[":
+                raise CorpusError(f"{name}: {key} is expected to be a list, found {reader.peek()!r}.")
+            yield from _elements(reader)
+        else:
+            reader.value()
+        keys.append(found)
+        separator = reader.expect(",}")
+    _expect_end(reader, name)
+    if key not in keys:
+        raise CorpusError(f"{name}: the top level has no key {key}; it has {', '.join(sorted(set(keys))) or 'none'}.")
+
+
+def _elements(reader: _Reader) -> Iterator[tuple[int, Any]]:
+    reader.expect("[")
+    if reader.peek() == "]":
+        reader.expect("]")
+        return
+    separator = ","
+    while separator == ",":
+        reader.peek()
+        line = reader.line
+        yield line, reader.value()
+        separator = reader.expect(",]")
+
+
+def _expect_end(reader: _Reader, name: str) -> None:
+    if reader.peek():
+        raise CorpusError(f"{name}, line {reader.line}: there is more after the end of the JSON document. Remove it.")

@@ -1,0 +1,202 @@
+"""What every reader of raw files shares: good rows, bad rows with a reason, and files that are no data at all."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+# Longer than any row of the known corpora by a factor of a hundred; it bounds memory on a file without line ends.
+MAX_LINE_BYTES = 4 << 20
+SHOWN_CHARACTERS = 80
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+KEPT_CHARACTERS = 10_000
+
+REMEDIES = {
+    "short_row": "Restore the missing fields; a text that holds a comma or a line end needs quotes around it.",
+    "long_row": "Put quotes around the text that holds a comma, or remove the extra fields.",
+    "broken_quotes": 'Close the quotes, and write a quote inside a quoted text twice ("").',
+    "bad_utf8": "Save the file as UTF-8.",
+    "bad_json": "Correct the JSON of this row.",
+    "not_an_object": "Write the row as a JSON object.",
+    "missing_field": "Add the field.",
+    "not_text": "Write the value as a JSON string.",
+    "control_character": "Remove the control character from the text.",
+    "label_not_0_to_3": "Write the label as 0, 1, 2 or 3.",
+    "no_answer": "Add the Answer, or use the file as a test split.",
+    "no_aliases": "Add NormalizedAliases or HumanAnswers; without one no prediction can be right.",
+    "duplicate_question_id": "Give every question of a split its own QuestionId.",
+    "duplicate_document": "Keep one file of this name in the archive.",
+    "document_too_large": "Cut the document, or leave it out.",
+}
+
+
+class Readable(Protocol):
+    """Bytes that can be read from front to back."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+
+
+class CorpusError(ValueError):
+    """A raw file that cannot be read as the format it should have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as the raw file has it, and where it stands there."""
+
+    fields: dict[str, Any]
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be used, with the reason, the place and the value at fault."""
+
+    reason: str
+    file: str
+    line: int
+    field: str
+    value: str
+    row: Any
+
+    def describe(self) -> str:
+        """Return one line for people: where, what, why, and what to do."""
+        value = self.value if len(self.value) <= SHOWN_CHARACTERS else self.value[:SHOWN_CHARACTERS] + "…"
+        remedy = REMEDIES.get(self.reason) or "Fill in the text, or remove the row."
+        return f"{self.file}, line {self.line}: {self.field} is {value!r} ({self.reason}). {remedy}"
+
+    def row_json(self) -> str:
+        """Return the row as JSON text that any UTF-8 column can hold."""
+        text = json.dumps(self.row, ensure_ascii=True, default=str)
+        if len(text) > KEPT_CHARACTERS:
+            return json.dumps({"first_characters": text[:KEPT_CHARACTERS], "characters": len(text)})
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A physical line, decoded so that bytes which are not UTF-8 stay recognisable."""
+
+    text: str
+    number: int
+    start: int
+    bad_byte: int | None
+    ended: bool
+
+
+_NOT_DATA = (
+    (b"<", "an HTML or XML page; a login or error page was probably saved in place of the data"),
+    (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with `git lfs pull`"),
+    (b"\x1f\x8b", "gzip-compressed; unpack it first"),
+    (b"PK\x03\x04", "a zip archive or a spreadsheet; export it as plain text"),
+    (codecs.BOM_UTF16_LE, "UTF-16 text; save it as UTF-8"),
+    (codecs.BOM_UTF16_BE, "UTF-16 text; save it as UTF-8"),
+)
+
+
+def refuse_what_is_not_text(start: bytes, name: str) -> None:
+    """Raise a clear error if the first bytes show a web page, a pointer, an archive or UTF-16."""
+    head = start.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    for mark, what in _NOT_DATA:
+        if head.startswith(mark.lower()) or start.startswith(mark):
+            raise CorpusError(f"{name}: the file starts with {start[:20]!r}: it is {what}.")
+
+
+def first_bytes(path: Path, count: int = 256) -> bytes:
+    """Return the first bytes of a file, or say why it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> CorpusError:
+    """Return the error for a file that the system does not let us read."""
+    return CorpusError(f"{path}: the file cannot be read ({error.strerror}). Check the path and its permissions.")
+
+
+class Lines(Iterator[str]):
+    """Lines of a file with numbers and byte offsets; the lines of the current record can be given back."""
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self._file, self._name = file, name
+        self._ahead: deque[Line] = deque()
+        self._number = self._offset = 0
+        self.record: list[Line] = []
+
+    def __next__(self) -> str:
+        line = self._ahead.popleft() if self._ahead else self._read()
+        self.record.append(line)
+        return line.text
+
+    def take_record(self) -> list[Line]:
+        """Return the lines read since the last call."""
+        record, self.record = self.record, []
+        return record
+
+    def give_back(self, lines: list[Line]) -> None:
+        """Read these lines again before any others."""
+        self._ahead.extendleft(reversed(lines))
+
+    def _read(self) -> Line:
+        data = self._file.readline(MAX_LINE_BYTES + 1)
+        if not data:
+            raise StopIteration
+        self._number += 1
+        if len(data) > MAX_LINE_BYTES:
+            raise CorpusError(
+                f"{self._name}, line {self._number}: the line is longer than {MAX_LINE_BYTES} bytes. "
+                "The rows need line ends (LF or CRLF)."
+            )
+        start, self._offset = self._offset, self._offset + len(data)
+        if start == 0:
+            data = data.removeprefix(codecs.BOM_UTF8)
+            start = self._offset - len(data)
+        ended = data.endswith(b"\n")
+        try:
+            return Line(data.decode(), self._number, start, None, ended)
+        except UnicodeDecodeError as error:
+            text = data.decode(errors="surrogateescape")
+            return Line(text, self._number, start, start + error.start, ended)
+
+
+def bad_utf8(lines: list[Line], file: str) -> BadRow | None:
+    """Return the row as a bad one if any of its lines is not UTF-8."""
+    for line in lines:
+        if line.bad_byte is not None:
+            raw = line.text.encode(errors="surrogateescape")
+            byte = raw[line.bad_byte - line.start]
+            text = raw.decode(errors="backslashreplace")
+            return BadRow("bad_utf8", file, line.number, f"byte {line.bad_byte} of the file", f"0x{byte:02x}", text)
+    return None
+
+
+def text_fault(value: object) -> str | None:
+    """Return the reason why a value cannot be kept as text, if there is one."""
+    if not isinstance(value, str):
+        return "not_text"
+    if _LONE_SURROGATE.search(value):
+        return "bad_utf8"
+    return None
+
+
+def first_text_fault(fields: Mapping[str, object], names: tuple[str, ...], file: str, line: int) -> BadRow | None:
+    """Return the row as a bad one if one of the named fields is absent or no clean text."""
+    for name in names:
+        if name not in fields:
+            return BadRow("missing_field", file, line, name, "", dict(fields))
+        reason = text_fault(fields[name])
+        if reason:
+            value = fields[name]
+            shown = ascii(value)[1:-1] if isinstance(value, str) else json.dumps(value, default=str)
+            return BadRow(reason, file, line, name, shown, dict(fields))
+    return None

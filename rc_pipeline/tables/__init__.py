@@ -1,0 +1,1 @@
+"""Validated tables: what the raw files say, and what of it could not be used."""

@@ -1,0 +1,180 @@
+"""The catalog as a whole: its files read once, checked against each other, every problem said at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from rc_pipeline.catalog.datasets import FORMAT_COLUMNS, Dataset
+from rc_pipeline.catalog.models import BaseModelCard
+from rc_pipeline.catalog.parsing import read_mapping
+from rc_pipeline.catalog.problems import CatalogError, Problem, nearest
+from rc_pipeline.catalog.prompts import PromptTemplate
+from rc_pipeline.catalog.runs import Run, resolve_runs
+from rc_pipeline.catalog.studies import Study
+from rc_pipeline.catalog.tasks import TaskTemplate
+from rc_pipeline.catalog.validation import NAME_PATTERN, NAME_REMEDY, Known, validated
+
+SUFFIXES = {"datasets": ".yaml", "tasks": ".yaml", "prompts": ".json", "models": ".yaml", "studies": ".yaml"}
+LOOKALIKES = (".yaml", ".yml", ".json")
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything that a user can edit, checked, and the runs that it asks for."""
+
+    root: Path
+    datasets: dict[str, Dataset]
+    tasks: dict[str, dict[str, TaskTemplate]]
+    prompts: dict[str, PromptTemplate]
+    models: dict[str, BaseModelCard]
+    studies: dict[str, Study]
+    runs: dict[str, Run]
+    study_runs: dict[str, dict[str, str]]
+    named_by: dict[str, str]
+
+    def origin(self, kind: str, name: str) -> str:
+        """Return the file, relative to the repository, that says what this is; a template is <folder>/<name>."""
+        if kind == "runs":
+            kind, name = "studies", self.named_by[name]
+        # A folder of templates is a thing as well: what a dataset's instructions are made by.
+        suffix = "" if kind == "tasks" and "/" not in name else SUFFIXES[kind]
+        return f"{self.root.name}/{kind}/{name}{suffix}"
+
+
+@dataclass
+class _Reading:
+    """What has been read so far, and what was wrong with it."""
+
+    root: Path
+    problems: list[Problem] = field(default_factory=list)
+
+    def shown(self, path: Path) -> str:
+        return path.relative_to(self.root.parent).as_posix()
+
+    def files(self, kind: str) -> dict[str, Path]:
+        """Return {name: file} of a folder; a template's name is <folder>/<name>."""
+        folder, depth = self.root / kind, 2 if kind == "tasks" else 1
+        found = {}
+        for path in sorted(folder.rglob("*")):
+            parts = path.relative_to(folder).parts
+            if path.suffix not in LOOKALIKES or any(part.startswith(".") for part in parts) or path.is_dir():
+                continue
+            name = "/".join([*parts[:-1], path.stem])
+            if path.suffix != SUFFIXES[kind]:
+                self.complain(path, f"files here end in {SUFFIXES[kind]}; rename it, or move it away")
+            elif len(parts) != depth:
+                place = "catalog/tasks/<dataset>/<template>.yaml" if depth == 2 else f"catalog/{kind} itself"
+                self.complain(path, f"not read where it is; move it to {place}")
+            elif not all(re.fullmatch(NAME_PATTERN, part) for part in name.split("/")):
+                self.complain(path, f"rename it: {NAME_REMEDY}")
+            else:
+                found[name] = path
+        return found
+
+    def complain(self, path: Path, remedy: str) -> None:
+        self.problems.append(Problem(self.shown(path), "", "", remedy))
+
+    def read(self, model: type[M], path: Path, known: Known, defaults: Mapping[str, str]) -> M | None:
+        """Return what a file says, or None when it is broken and its problems are noted."""
+        data = read_mapping(path, self.shown(path))
+        if isinstance(data, Problem):
+            self.problems.append(data)
+            return None
+        result = validated(model, {**defaults, **data}, self.shown(path), known)
+        if isinstance(result, list):
+            self.problems += result
+            return None
+        return result
+
+    def read_all(self, model: type[M], kind: str, known: Known) -> dict[str, M | None]:
+        """Return every file of a folder by name, None for the broken ones."""
+        return {name: self.read(model, path, known, {}) for name, path in self.files(kind).items()}
+
+
+def load_catalog(root: Path) -> Catalog:
+    """Read root/{datasets,tasks,prompts,models,studies}; raise CatalogError with every problem of every file."""
+    root = root.resolve()
+    if not root.is_dir():
+        raise CatalogError([Problem(str(root), "", "", "no such folder; run from the repository, or name the catalog")])
+    reading = _Reading(root)
+    template_files = reading.files("tasks")
+    folders = sorted({name.split("/")[0] for name in template_files})
+    prompts = reading.read_all(PromptTemplate, "prompts", Known())
+    models = reading.read_all(BaseModelCard, "models", Known(prompts=prompts))
+    datasets = {
+        name: reading.read(Dataset, path, Known(task_folders=folders), {"tasks": name})
+        for name, path in reading.files("datasets").items()
+    }
+    tasks = _read_tasks(reading, template_files, datasets)
+    known = Known(datasets=datasets, models=models, prompts=prompts)
+    studies = reading.read_all(Study, "studies", known)
+    sound_models, sound_studies = _sound(models), _sound(studies)
+    ready = {name: study for name, study in sound_studies.items() if _models_of(study) <= set(sound_models)}
+    files = {name: f"{root.name}/studies/{name}.yaml" for name in ready}
+    runs, study_runs, named_by, problems = resolve_runs(ready, sound_models, files)
+    if reading.problems or problems:
+        raise CatalogError([*reading.problems, *problems])
+    return Catalog(
+        root=root,
+        datasets=_sound(datasets),
+        tasks=tasks,
+        prompts=_sound(prompts),
+        models=sound_models,
+        studies=sound_studies,
+        runs=runs,
+        study_runs=study_runs,
+        named_by=named_by,
+    )
+
+
+def _sound(things: Mapping[str, M | None]) -> dict[str, M]:
+    return {name: thing for name, thing in things.items() if thing is not None}
+
+
+def _models_of(study: Study) -> set[str]:
+    varied = [value for ablation in study.ablations.values() for value in ablation.vary.get("model", [])]
+    return {run.model for run in study.runs.values()} | set(varied)
+
+
+def _read_tasks(
+    reading: _Reading, files: Mapping[str, Path], datasets: Mapping[str, Dataset | None]
+) -> dict[str, dict[str, TaskTemplate]]:
+    """Return {folder: {template: …}}, each checked against the columns of the datasets that use the folder."""
+    read: dict[str, dict[str, TaskTemplate | None]] = {}
+    for name, path in files.items():
+        folder, template = name.split("/")
+        columns = _columns(folder, datasets)
+        read.setdefault(folder, {})[template] = reading.read(TaskTemplate, path, Known(columns=columns), {})
+    for folder, templates in read.items():
+        path = reading.root / "tasks" / folder
+        if all(dataset is not None and dataset.tasks != folder for dataset in datasets.values()):
+            reading.complain(path, f"no dataset uses these templates; {nearest(folder, datasets)}")
+        if None not in templates.values():
+            _complain_of_uses(reading, path, _sound(templates))
+    return {folder: _sound(templates) for folder, templates in read.items()}
+
+
+def _columns(folder: str, datasets: Mapping[str, Dataset | None]) -> tuple[str, ...] | None:
+    """Return the columns that all datasets of a folder have, None when that cannot be told."""
+    formats = sorted({dataset.format for dataset in datasets.values() if dataset and dataset.tasks == folder})
+    if not formats:
+        return None
+    return tuple(
+        column for column in FORMAT_COLUMNS[formats[0]] if all(column in FORMAT_COLUMNS[each] for each in formats)
+    )
+
+
+def _complain_of_uses(reading: _Reading, path: Path, templates: Mapping[str, TaskTemplate]) -> None:
+    evaluating = [name for name, template in templates.items() if "evaluate" in template.use]
+    if len(evaluating) != 1:
+        which = f"{' and '.join(evaluating)} have" if evaluating else "none has"
+        reading.complain(path, f"{which} evaluate in use; exactly one template may, so give the others use: [train]")
+    if not any("train" in template.use for template in templates.values()):
+        reading.complain(path, "no template has train in use; add it to one")

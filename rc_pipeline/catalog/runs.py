@@ -1,0 +1,168 @@
+"""Runs: what the studies ask for, each thing once, under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from rc_pipeline.catalog.models import BaseModelCard
+from rc_pipeline.catalog.problems import Problem, shown
+from rc_pipeline.catalog.settings import Answer, PromptUse, Tune
+from rc_pipeline.catalog.studies import RunEntry, Study
+from rc_pipeline.catalog.validation import STRICT
+from rc_pipeline.catalog.variants import variants
+from rc_pipeline.lake.canonical import canonical_json
+
+METHOD_TITLES = {"lora": "LoRA", "qlora": "QLoRA"}
+
+
+class Run(BaseModel):
+    """A run with every default filled in; rows are a number, or None for all."""
+
+    model_config = STRICT
+    name: str
+    title: str
+    model: str
+    tune: Tune | None = None
+    prompt: PromptUse
+    train_on: dict[str, int | None] = Field(default={}, description="empty for a run that is not tuned")
+    evaluate_on: dict[str, int | None]
+    answer: Answer
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A run as one study asks for it."""
+
+    study: str
+    field: str
+    explicit: bool
+    run: Run
+
+
+def resolve_runs(
+    studies: Mapping[str, Study], models: Mapping[str, BaseModelCard], files: Mapping[str, str]
+) -> tuple[dict[str, Run], dict[str, dict[str, str]], dict[str, str], list[Problem]]:
+    """Return runs by name, {study: {label: run}}, {run: study that names it}, and what contradicts itself."""
+    wanted = [each for study in sorted(studies) for each in _wanted(study, studies[study], models)]
+    groups: dict[bytes, list[_Wanted]] = {}
+    for each in wanted:
+        groups.setdefault(_content(each.run), []).append(each)
+    problems = _name_problems(wanted, files)
+    runs: dict[str, Run] = {}
+    named_by: dict[str, str] = {}
+    labels: dict[str, dict[str, str]] = {study: {} for study in sorted(studies)}
+    for group in groups.values():
+        first = next((each for each in group if each.explicit), group[0])
+        evaluate_on, conflicts = _united(group, files)
+        problems += conflicts
+        runs[first.run.name] = first.run.model_copy(update={"evaluate_on": evaluate_on})
+        named_by[first.run.name] = first.study
+    for each in wanted:
+        group = groups[_content(each.run)]
+        first = next((other for other in group if other.explicit), group[0])
+        labels[each.study][each.run.name] = first.run.name
+    return runs, labels, named_by, problems
+
+
+def _wanted(name: str, study: Study, models: Mapping[str, BaseModelCard]) -> Iterator[_Wanted]:
+    for label in study.runs:
+        entry = RunEntry.model_validate(study.draft(label))
+        yield _Wanted(name, f"runs.{label}", True, _run(label, entry, study, models))
+    for ablation_name, ablation in study.ablations.items():
+        for variant in variants(ablation, study.draft(ablation.of)):
+            changes = ", ".join(f"{field} {_words(value)}" for field, value in variant.changes.items())
+            run = _run(variant.label, RunEntry.model_validate(variant.plain), study, models)
+            titled = run.model_copy(update={"title": f"{_title(study.runs[ablation.of], models)} ({changes})"})
+            yield _Wanted(name, f"ablations.{ablation_name}", False, titled)
+
+
+def _run(name: str, entry: RunEntry, study: Study, models: Mapping[str, BaseModelCard]) -> Run:
+    tune = entry.tune
+    if tune is not None and tune.alpha is None:
+        tune = tune.model_copy(update={"alpha": 2 * tune.rank})
+    template = entry.prompt.template or models[entry.model].prompt
+    return Run(
+        name=name,
+        title=_title(entry, models),
+        model=entry.model,
+        tune=tune,
+        prompt=entry.prompt.model_copy(update={"template": template}),
+        train_on={name: _limit(rows) for name, rows in sorted((entry.train_on or {}).items())},
+        evaluate_on={name: _limit(rows) for name, rows in study.evaluate_on.items()},
+        answer=entry.answer,
+        seed=entry.seed or 0,
+    )
+
+
+def _limit(rows: int | str) -> int | None:
+    return rows if isinstance(rows, int) else None
+
+
+def _words(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
+
+
+def _title(entry: RunEntry, models: Mapping[str, BaseModelCard]) -> str:
+    model = models[entry.model].title
+    how = f"tuned by {METHOD_TITLES[entry.tune.method]}" if entry.tune else "as it is"
+    return entry.title or f"{model}, {how}"
+
+
+def _content(run: Run) -> bytes:
+    return canonical_json(run.model_dump(exclude={"name", "title", "evaluate_on"}))
+
+
+def _united(group: list[_Wanted], files: Mapping[str, str]) -> tuple[dict[str, int | None], list[Problem]]:
+    """Return the evaluation sets of all who ask for the run; it has one set of predictions for each."""
+    sets: dict[str, tuple[int | None, _Wanted]] = {}
+    problems = []
+    for each in group:
+        for name, rows in each.run.evaluate_on.items():
+            before, by = sets.setdefault(name, (rows, each))
+            if before != rows:
+                problems.append(
+                    Problem(
+                        files[each.study],
+                        f"evaluate_on.{name}",
+                        shown("all" if rows is None else rows),
+                        f"{files[by.study]} evaluates the same run ({by.run.name}) on "
+                        f"{'all' if before is None else before} rows; give the same number in both",
+                    )
+                )
+    return {name: rows for name, (rows, _) in sets.items()}, problems
+
+
+def _name_problems(wanted: list[_Wanted], files: Mapping[str, str]) -> list[Problem]:
+    problems = []
+    first: dict[str, _Wanted] = {}
+    clashing: set[str] = set()
+    # Explicit runs first, and what is varied from a clashing run is not reported again for each variant.
+    for each in sorted(wanted, key=lambda one: not one.explicit):
+        name = each.run.name
+        other = first.setdefault(name, each)
+        if _content(other.run) != _content(each.run):
+            if each.explicit or not any(name.startswith(f"{base}--") for base in clashing):
+                remedy = (
+                    f"{files[other.study]} ({other.field}) calls another run so: it differs in "
+                    f"{', '.join(_differences(other.run, each.run))}; rename one of them, or make them equal"
+                )
+                problems.append(Problem(files[each.study], each.field, shown(name), remedy))
+            clashing.add(name)
+    return problems
+
+
+def _differences(one: Run, other: Run) -> list[str]:
+    left, right = (run.model_dump(exclude={"name", "title", "evaluate_on"}) for run in (one, other))
+    found = []
+    for field in left:
+        ours, theirs = left[field], right[field]
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            found += [f"{field}.{key}" for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
+        elif ours != theirs:
+            found.append(field)
+    return found

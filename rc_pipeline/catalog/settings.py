@@ -1,0 +1,67 @@
+"""How a run is tuned, prompted and decoded."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+
+from rc_pipeline.catalog.validation import STRICT, reference, wrong
+
+
+def _targets(value: Any) -> Any:
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, list) and value and all(isinstance(each, str) and each.strip() for each in value):
+        return value
+    raise wrong("give all-linear, a pattern, or a list of module names such as [q_proj, v_proj]")
+
+
+class Tune(BaseModel):
+    """How an adapter is trained."""
+
+    model_config = STRICT
+    method: Literal["lora", "qlora"] = Field(default="lora", description="qlora holds the base model in 4 bits")
+    rank: int = Field(default=8, ge=1, le=1024, description="rank of the adapter's matrices")
+    alpha: int | None = Field(default=None, ge=1, description="scale of the adapter; twice the rank when left out")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the adapter's inputs that is dropped")
+    targets: Annotated[str | list[str], BeforeValidator(_targets)] = Field(
+        default="all-linear", description="modules that get an adapter"
+    )
+    learning_rate: float = Field(default=2e-4, gt=0, le=1, description="highest learning rate, after the warm-up")
+    epochs: float = Field(default=1.0, gt=0, description="times that each row is seen")
+    batch_size: int = Field(default=16, ge=1, description="examples a step")
+    max_tokens: int = Field(default=512, ge=16, description="longest example; the passage is cut to fit")
+    warmup: float = Field(default=0.05, ge=0, le=1, description="share of the steps in which the learning rate rises")
+    loss_on: Literal["answer", "everything"] = Field(default="answer", description="tokens that are learned")
+    weight_decay: float = Field(default=0.0, ge=0, le=1, description="AdamW's decay")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="gradients are clipped to this norm")
+
+
+class PromptUse(BaseModel):
+    """Which prompt template a run uses, and with how many solved examples."""
+
+    model_config = STRICT
+    template: Annotated[str, reference("prompts")] | None = Field(
+        default=None, description="of catalog/prompts; the model's own when left out"
+    )
+    shots: int = Field(default=0, ge=0, le=64, description="solved examples in front of each question")
+
+
+class Answer(BaseModel):
+    """How answers are drawn from a model."""
+
+    model_config = STRICT
+    max_new_tokens: int = Field(default=32, ge=1, description="longest answer in free text")
+    batch_size: int = Field(default=32, ge=1, description="questions at a time")
+    max_tokens: int | None = Field(
+        default=None, ge=16, description="longest prompt and answer; what the model can read when left out"
+    )
+
+    @field_validator("max_tokens")
+    @classmethod
+    def _leaves_room_for_the_prompt(cls, tokens: int | None, info: ValidationInfo) -> int | None:
+        new = info.data.get("max_new_tokens")
+        if tokens is not None and new is not None and new >= tokens:
+            raise wrong(f"max_new_tokens ({new}) leaves no room for the prompt; give more than {new}")
+        return tokens

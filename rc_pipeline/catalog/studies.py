@@ -1,0 +1,174 @@
+"""Studies: what to train, evaluate, ablate and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from rc_pipeline.catalog.datasets import UNANSWERED_SPLITS
+from rc_pipeline.catalog.problems import nearest
+from rc_pipeline.catalog.settings import Answer, PromptUse, Tune
+from rc_pipeline.catalog.validation import (
+    STRICT,
+    Known,
+    Name,
+    Owner,
+    RowCount,
+    explained,
+    known_of,
+    reference,
+    wrong,
+    wrong_at,
+)
+from rc_pipeline.catalog.variants import Ablation, Place, Plain, variation_problems
+
+DatasetName = Annotated[str, reference("datasets")]
+
+
+def _eval_set(name: str, info: ValidationInfo) -> str:
+    dataset_name, slash, split = name.partition("/")
+    if not (dataset_name and slash and split):
+        raise wrong("an evaluation set is <dataset>/<split>")
+    known = known_of(info)
+    if known is None:
+        return name
+    if dataset_name not in known.datasets:
+        raise wrong(f"no such dataset in catalog/datasets; {nearest(dataset_name, known.datasets)}")
+    dataset = known.datasets[dataset_name]
+    if dataset is not None:
+        if split not in dataset.splits:
+            raise wrong(f"{dataset_name} has no split {split}; {nearest(split, dataset.splits)}")
+        if split in dataset.train_splits:
+            raise wrong(f"{split} is trained on; evaluate on another split")
+        if (dataset.format, split) in UNANSWERED_SPLITS:
+            raise wrong(f"{split} has no answers to score against; evaluate on another split")
+    return name
+
+
+def _all_rows_of_each(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    if not all(isinstance(each, str) for each in value):
+        raise wrong("a list here holds <dataset>/<split> names; for a number of rows write {<dataset>/<split>: 100}")
+    for name in value:
+        if value.count(name) > 1:
+            raise wrong(f"{name} is here twice; keep one of them")
+    return dict.fromkeys(value, "all")
+
+
+EvalSets = Annotated[
+    dict[Annotated[str, AfterValidator(_eval_set)], RowCount], BeforeValidator(_all_rows_of_each), Field(min_length=1)
+]
+
+
+class RunEntry(BaseModel):
+    """One run of a study: a model as it is, or tuned."""
+
+    model_config = STRICT
+    title: str = Field(default="", description="what people read; made from the model and the method when left out")
+    model: Annotated[str, reference("models")] = Field(description="base model, of catalog/models")
+    tune: Tune | None = Field(default=None, description="how to train an adapter; left out, the model stays as it is")
+    prompt: PromptUse = Field(default=PromptUse(), description="prompt template and solved examples")
+    answer: Answer = Field(default=Answer(), description="how answers are drawn")
+    train_on: dict[DatasetName, RowCount] | None = Field(
+        default=None, min_length=1, description="dataset: rows; the study's when left out"
+    )
+    seed: int | None = Field(default=None, ge=0, description="the study's when left out")
+
+    @model_validator(mode="after")
+    def _fits_the_model(self, info: ValidationInfo) -> Self:
+        found: list[tuple[Place, Any, str]] = []
+        if self.tune is None and self.train_on is not None:
+            found.append((("train_on",), self.train_on, "nothing is trained here; add tune, or remove train_on"))
+        known = known_of(info)
+        card = known.models.get(self.model) if known else None
+        if card is not None:
+            limit = card.context_tokens
+            for place, tokens in (
+                (("tune", "max_tokens"), self.tune.max_tokens if self.tune else None),
+                (("answer", "max_tokens"), self.answer.max_tokens),
+                (("answer", "max_new_tokens"), self.answer.max_new_tokens + 1),
+            ):
+                if tokens is not None and tokens > limit:
+                    found.append((place, tokens, f"{self.model} reads {limit} tokens at most; give less"))
+        if found:
+            raise wrong_at(found)
+        return self
+
+
+class Study(BaseModel):
+    """One file of catalog/studies; each is a job."""
+
+    model_config = STRICT
+    title: str = Field(min_length=1, description="what people read")
+    description: str = ""
+    owners: list[Owner] = Field(default=[], description="e-mail addresses or team:<name>")
+    seed: int = Field(default=0, ge=0, description="decides order and samples; another seed is another run")
+    train_on: dict[DatasetName, RowCount] = Field(
+        default={}, description="dataset: rows to train on, or all; needed by runs that tune"
+    )
+    evaluate_on: EvalSets = Field(description="<dataset>/<split> names, or names with a number of rows")
+    runs: dict[Name, RunEntry] = Field(min_length=1, description="name: {model, tune, prompt, answer}")
+    ablations: dict[Name, Ablation] = Field(default={}, description="name: {of: <run>, vary: {<field>: [values]}}")
+
+    def draft(self, run: str) -> Plain:
+        """Return a run of this study as plain data, with what it takes from the study filled in."""
+        return draft(self.runs[run], self.train_on, self.seed)
+
+    @field_validator("runs")
+    @classmethod
+    def _tuned_runs_have_rows(cls, runs: dict[str, RunEntry], info: ValidationInfo) -> dict[str, RunEntry]:
+        if info.data.get("train_on") == {}:
+            hungry = [name for name, run in runs.items() if run.tune and run.train_on is None]
+            if hungry:
+                remedy = "there is nothing to train on; add train_on to the study"
+                raise wrong_at([((name, "tune"), "", remedy) for name in hungry])
+        return runs
+
+    @field_validator("ablations")
+    @classmethod
+    def _variants_are_runs(cls, ablations: dict[str, Ablation], info: ValidationInfo) -> dict[str, Ablation]:
+        if "runs" not in info.data:
+            return ablations
+        runs: dict[str, RunEntry] = info.data["runs"]
+        found: list[tuple[Place, Any, str]] = []
+        for name, ablation in ablations.items():
+            if ablation.of in runs:
+                plain = draft(runs[ablation.of], info.data.get("train_on", {}), info.data.get("seed", 0))
+                problems = variation_problems(ablation, plain, partial(_errors_of, known=known_of(info)))
+                found += [((name, *place), value, remedy) for place, value, remedy in problems]
+            else:
+                found.append(((name, "of"), ablation.of, f"no such run in this study; {nearest(ablation.of, runs)}"))
+        if found:
+            raise wrong_at(found)
+        return ablations
+
+
+def _errors_of(plain: Plain, known: Known | None) -> list[tuple[str, str, str]]:
+    try:
+        RunEntry.model_validate(plain, context=known)
+    except ValidationError as error:
+        return explained(error, RunEntry)
+    return []
+
+
+def draft(entry: RunEntry, train_on: Mapping[str, Any], seed: int) -> Plain:
+    """Return a run as plain data, with what it takes from its study filled in."""
+    data: Plain = entry.model_dump()
+    if entry.tune is not None and entry.train_on is None:
+        data["train_on"] = dict(train_on) or None
+    if entry.seed is None:
+        data["seed"] = seed
+    return data

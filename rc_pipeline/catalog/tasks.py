@@ -1,0 +1,127 @@
+"""Task templates: how a row of a dataset becomes an instruction, an input and an output."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Literal
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+
+from rc_pipeline.catalog.problems import nearest
+from rc_pipeline.catalog.validation import STRICT, known_of, matching, wrong
+
+# What an output may name beside the columns: the options as rendered, and the index of the right one.
+OUTPUT_NAMES = ("choices", "label")
+
+Language = Annotated[str, matching(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "a language is a code such as en, zh or zh-Hant")]
+
+
+class TaskTemplate(BaseModel):
+    """One file of catalog/tasks/<dataset>; its texts are Jinja over the columns of a row.
+
+    `label` renders to the index of the right choice: its text is read as a whole number, and nothing, None or null
+    stands for a row whose answer is unknown. In `output` the name `label` is that number (not the column of that
+    name) and `choices` the list of rendered choices, so that `{{ choices[label] }}` is the right choice.
+    """
+
+    model_config = STRICT
+    description: str = ""
+    language: Language = Field(default="en", description="language that the template speaks")
+    use: list[Literal["train", "evaluate"]] = Field(
+        default=["train", "evaluate"], min_length=1, description="train, evaluate or both"
+    )
+    weight: float = Field(default=1.0, gt=0, description="share of the training rows, against its neighbours' weights")
+    instruction: str = Field(description="what to do")
+    input: str = Field(default="", description="what to do it with")
+    choices: list[str] = Field(default=[], description="the options, none for an answer in free text")
+    label: str = Field(default="", validate_default=True, description="index of the right choice, from 0")
+    output: str = Field(description="the right answer")
+
+    @field_validator("use")
+    @classmethod
+    def _each_use_once(cls, use: list[str]) -> list[str]:
+        if len(set(use)) < len(use):
+            raise wrong("the same use twice; keep one of them")
+        return use
+
+    @field_validator("choices")
+    @classmethod
+    def _choices_render(cls, choices: list[str], info: ValidationInfo) -> list[str]:
+        if len(choices) == 1:
+            raise wrong("one choice is no choice; give two or more, or none for an answer in free text")
+        for choice in choices:
+            _check(choice, info)
+            if not choice.strip():
+                raise wrong("a choice is empty; write its text or take it out")
+        return choices
+
+    @field_validator("label")
+    @classmethod
+    def _label_goes_with_choices(cls, label: str, info: ValidationInfo) -> str:
+        _check(label, info)
+        choices = info.data.get("choices")
+        if choices and not label.strip():
+            raise wrong("missing beside choices; give the index of the right one, such as {{ label }}")
+        if label.strip() and choices == []:
+            raise wrong("there are no choices to point at; add choices, or remove label")
+        return label
+
+    @field_validator("instruction", "input")
+    @classmethod
+    def _renders(cls, text: str, info: ValidationInfo) -> str:
+        if info.field_name == "instruction" and not text.strip():
+            raise wrong("empty; say what to do")
+        _check(text, info)
+        return text
+
+    @field_validator("output")
+    @classmethod
+    def _output_renders(cls, text: str, info: ValidationInfo) -> str:
+        if not text.strip():
+            raise wrong("empty, so there is nothing to learn; write the right answer")
+        # `choices` is absent when it is wrong itself: then its name is not reported a second time.
+        has_choices = info.data.get("choices", True)
+        if not has_choices and "choices" in _names(text):
+            raise wrong("names choices, and the template has none; add choices and label")
+        _check(text, info, OUTPUT_NAMES if has_choices else ())
+        return text
+
+
+def _check(text: str, info: ValidationInfo, more_names: tuple[str, ...] = ()) -> None:
+    if "\\n" in text:
+        raise wrong(r"holds a backslash and an n, which the model would read as such; write a real line break (| or "
+                    r'double quotes in YAML)')  # fmt: skip
+    names = _names(text)
+    known = known_of(info)
+    if known is None or known.columns is None:
+        return
+    for name in sorted(names - {*known.columns, *more_names}):
+        columns = (*known.columns, *more_names)
+        close = nearest(name, columns)
+        listed = close if close.startswith("known") else f"{close} known: {', '.join(sorted(columns))}"
+        raise wrong(f"the dataset has no column {name}; {listed}")
+
+
+@lru_cache(maxsize=1024)
+def _names(text: str) -> frozenset[str]:
+    """Return the names that a template takes from its row."""
+    try:
+        tree = _environment().parse(text)
+        if any(True for _ in meta.find_referenced_templates(tree)):
+            raise wrong("takes in another template; write the text here")
+        return frozenset(meta.find_undeclared_variables(tree))
+    except TemplateSyntaxError as error:
+        raise wrong(f"broken Jinja, line {error.lineno} ({error.message}); mend it") from error
+    except TemplateError as error:
+        raise wrong(f"broken Jinja ({error.message}); mend it") from error
+
+
+@lru_cache(maxsize=1)
+def _environment() -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    # Jinja's own functions and the filter `random` are left out: a template reads its row and nothing else.
+    environment.globals.clear()
+    environment.filters.pop("random")
+    return environment

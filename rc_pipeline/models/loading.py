@@ -1,0 +1,159 @@
+"""Base models and adapters from local folders: native classes, safetensors, never any code of theirs."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+# The classes by module: the lazy `transformers` and its Auto classes import every model's configuration.
+ARCHITECTURES = {
+    "llama": ("transformers.models.llama.modeling_llama", "LlamaForCausalLM"),
+    "granite": ("transformers.models.granite.modeling_granite", "GraniteForCausalLM"),
+    "gpt2": ("transformers.models.gpt2.modeling_gpt2", "GPT2LMHeadModel"),
+    "glm": ("transformers.models.glm.modeling_glm", "GlmForCausalLM"),
+}
+
+
+class ModelLoadError(ValueError):
+    """A model folder that cannot be loaded; the message says what to do."""
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """Load a tokenizer.json as it is, without importing torch."""
+    if not (folder / "tokenizer.json").is_file():
+        raise ModelLoadError(
+            f"{folder}: there is no tokenizer.json. Convert the tokenizer once with transformers' "
+            "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)` and build the base model again."
+        )
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(
+        str(folder), local_files_only=True, trust_remote_code=False, clean_up_tokenization_spaces=False
+    )
+    if tokenizer.eos_token_id is None:
+        raise ModelLoadError(
+            f"{folder}/tokenizer_config.json: `eos_token` is not set, so an answer would have no end. "
+            "Name the token that ends a text there."
+        )
+    return tokenizer
+
+
+def load_model(
+    folder: Path, *, family: str, adapter: Path | None = None, dtype: str = "auto", quantised: bool = False
+) -> PreTrainedModel:
+    """Load a base model, and an adapter on it, ready to evaluate on the best device there is.
+
+    `dtype` auto is float32 on a CPU and bfloat16 on a GPU.
+    """
+    import torch
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    device = best_device()
+    precision = getattr(torch, dtype) if dtype != "auto" else torch.float32 if device == "cpu" else torch.bfloat16
+    options: dict[str, Any] = {"dtype": precision, "attn_implementation": "sdpa"}
+    if quantised:
+        options |= {"quantization_config": _four_bits(precision), "device_map": {"": device}}
+    model, report = _architecture(family).from_pretrained(
+        str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+    )
+    _refuse_partial_weights(folder, report)
+    if quantised:
+        _keep_gradients_right(model)
+    else:
+        model.to(device)
+    if adapter is not None:
+        model = _with_adapter(model, adapter, merge=precision == torch.float32 and not quantised)
+    return model.eval()  # type: ignore[no-any-return]
+
+
+def best_device() -> str:
+    """Return `cuda` where there is a GPU, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def leave_out_bitsandbytes() -> None:
+    """Keep PEFT from importing bitsandbytes, almost a second of a child's start; only for a process that needs none."""
+    sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
+
+
+def use_threads(threads: int | None) -> None:
+    """Hold PyTorch to a number of CPU threads; None leaves its own choice."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(max(1, threads))
+
+
+def adapter_prompt(adapter: Path) -> dict[str, Any]:
+    """Return the prompt template that an adapter was trained with."""
+    path = adapter / "prompt.json"
+    if not path.is_file():
+        raise ModelLoadError(
+            f"{path}: missing, so nobody knows which prompt this adapter was trained with. Build the adapter again."
+        )
+    prompt: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return prompt
+
+
+def _architecture(family: str) -> Any:
+    if family not in ARCHITECTURES:
+        raise ModelLoadError(f"family {family!r} cannot be loaded; known families: {', '.join(sorted(ARCHITECTURES))}.")
+    module, name = ARCHITECTURES[family]
+    return getattr(importlib.import_module(module), name)
+
+
+def _four_bits(compute: torch.dtype) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=compute,
+        bnb_4bit_quant_storage="uint8",
+    )
+
+
+def _keep_gradients_right(model: Any) -> None:
+    """Stop bitsandbytes from repacking nf4 weights in a forward pass without gradients.
+
+    On AVX512-BF16 processors it does so, and training after it gets wrong gradients without any error.
+    """
+    import bitsandbytes
+
+    for module in model.modules():
+        if isinstance(module, bitsandbytes.nn.Linear4bit):  # type: ignore[attr-defined]
+            module.support_avx512bf16_for_cpu = False
+
+
+def _refuse_partial_weights(folder: Path, report: dict[str, Any]) -> None:
+    """Missing weights would be filled with noise, so they end the load."""
+    missing = sorted(report.get("missing_keys") or ())
+    mismatched = sorted(str(item[0]) for item in report.get("mismatched_keys") or ())
+    if missing or mismatched:
+        names = ", ".join([*missing, *mismatched][:5])
+        raise ModelLoadError(
+            f"{folder}: {len(missing)} weights are missing and {len(mismatched)} have another shape than config.json "
+            f"says ({names}). Fetch the checkpoint again, whole, with the config.json that belongs to it."
+        )
+
+
+def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (adapter / name).is_file():
+            raise ModelLoadError(f"{adapter / name}: missing. Build the adapter again.")
+    from peft import PeftModel
+
+    adapted = PeftModel.from_pretrained(model, str(adapter), local_files_only=True)
+    # In float32 a merge is exact to a millionth and halves the number of products; in bfloat16 it would round.
+    return adapted.merge_and_unload() if merge else adapted

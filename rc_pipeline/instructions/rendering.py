@@ -1,0 +1,150 @@
+"""One row and one task template make one instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from rc_pipeline.instructions.errors import InstructionsError
+from rc_pipeline.instructions.passages import Span, locate, marked
+
+# Names that a template's output may use besides the columns: the rendered options and the gold one's index.
+RENDERED_NAMES = ("choices", "label")
+
+
+class NullColumn(ValueError):
+    """A template shows a column that is null in this row."""
+
+
+def _shown(value: Any) -> Any:
+    if value is None:
+        raise NullColumn("it shows a column that is null in this row")
+    return value
+
+
+ENVIRONMENT = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined,
+    autoescape=False,
+    keep_trailing_newline=False,
+    finalize=_shown,
+)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What one template makes of one row."""
+
+    instruction: str
+    input: str
+    passage: Span
+    output: str | None
+    choices: list[str]
+    gold_label: int | None
+
+
+class _Field:
+    """One Jinja string of a template, compiled once."""
+
+    def __init__(self, name: str, source: str) -> None:
+        self.name = name
+        self.source = source
+
+    @cached_property
+    def template(self) -> Template:
+        return ENVIRONMENT.from_string(self.source)
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        return frozenset(meta.find_undeclared_variables(ENVIRONMENT.parse(self.source)) - set(ENVIRONMENT.globals))
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        return self.template.render(values)
+
+    def unknown_in(self, values: Mapping[str, Any]) -> bool:
+        """Tell whether a column that this field needs has no value in the row, as answers of a test split."""
+        return any(values[column] is None or values[column] == [] for column in self.columns if column in values)
+
+
+class TaskRenderer:
+    """A task template, compiled."""
+
+    def __init__(self, name: str, template: Mapping[str, Any], passage_column: str) -> None:
+        self.name = name
+        self.passage_column = passage_column
+        self.language = str(template.get("language", "en"))
+        self.instruction = _Field("instruction", template["instruction"])
+        self.input = _Field("input", template.get("input", ""))
+        self.output = _Field("output", template["output"])
+        self.label = _Field("label", template.get("label", ""))
+        self.choices = [_Field(f"choices[{n}]", text) for n, text in enumerate(template.get("choices", []))]
+
+    def problems(self, columns: tuple[str, ...]) -> list[str]:
+        """Return what is wrong with the template for rows that have `columns`."""
+        found = []
+        for field in (self.instruction, self.input, *self.choices, self.label, self.output):
+            known = (*columns, *RENDERED_NAMES) if field is self.output and self.choices else columns
+            try:
+                unknown = sorted(field.columns - set(known))
+            except TemplateError as error:
+                found.append(f"{self.name}.yaml: {field.name}: {field.source!r}: {error}; correct the template")
+                continue
+            found += [
+                f"{self.name}.yaml: {field.name}: {column}: the rows have no such column; they have {', '.join(known)}"
+                for column in unknown
+            ]
+        if self.choices and not self.label.source.strip():
+            found.append(f"{self.name}.yaml: label: {self.label.source!r}: choices need the index of the gold one")
+        return found
+
+    def render(self, row: Mapping[str, Any]) -> Rendered:
+        """Return the row's instruction; raises InstructionsError naming template, field and row."""
+        choices = [self._text(choice, row) for choice in self.choices]
+        label = self._gold_label(row)
+        known = {**row, "choices": choices, "label": label} if self.choices else row
+        output = None if self.output.unknown_in(known) else self._text(self.output, known)
+        shown = self._text(self.input, row)
+        return Rendered(
+            instruction=self._text(self.instruction, row),
+            input=shown,
+            passage=self._passage(shown, row),
+            output=output,
+            choices=choices,
+            gold_label=label,
+        )
+
+    def _gold_label(self, row: Mapping[str, Any]) -> int | None:
+        if not self.choices or self.label.unknown_in(row):
+            return None
+        text = self._text(self.label, row)
+        try:
+            label = int(text)
+        except ValueError:
+            label = -1
+        if not 0 <= label < len(self.choices):
+            last = len(self.choices) - 1
+            raise self._refusal(self.label, row, f"{text!r} is no index of the choices; make it 0 to {last}")
+        return label
+
+    def _passage(self, shown: str, row: Mapping[str, Any]) -> Span:
+        passage = row.get(self.passage_column)
+        if not passage or self.passage_column not in self.input.columns:
+            return None
+        located = marked(passage, shown)
+        return locate(shown, passage, self._text(self.input, {**row, self.passage_column: located.text}), located)
+
+    def _text(self, field: _Field, values: Mapping[str, Any]) -> str:
+        if "{" not in field.source:
+            return field.source.removesuffix("\n")
+        try:
+            return field.render(values)
+        # A template may fail in any way that its expressions can: a division, a missing key, a forbidden attribute.
+        except Exception as error:
+            raise self._refusal(field, values, f"{type(error).__name__}: {error}; correct the template") from error
+
+    def _refusal(self, field: _Field, row: Mapping[str, Any], problem: str) -> InstructionsError:
+        return InstructionsError([f"{self.name}.yaml: {field.name}: {field.source!r}: row {row['row_id']}: {problem}"])

@@ -3,67 +3,48 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Callable
+from itertools import chain, pairwise
 
 Span = tuple[int, int] | None
 
 _PRIVATE_USE = (range(0xE000, 0xF900), range(0xF0000, 0xFFFFE))
 
 
-@dataclass(frozen=True)
-class Marked:
-    """A passage between two characters that occur neither in it nor in the rendered text."""
+def locate(shown: str, passage: str, render: Callable[[str], str]) -> Span:
+    """Return the span of the passage in `shown`, which is what `render` makes of it.
 
-    text: str
-    opening: str
-    closing: str
-
-    def unmarked(self, text: str) -> str:
-        """Return a text without the marks."""
-        return text.replace(self.opening, "").replace(self.closing, "")
-
-
-def marked(passage: str, shown: str) -> Marked:
-    """Put a passage between marks that are free in it and in the text that shows it."""
+    The passage is rendered once more between two marks that the texts are free of. What was rendered
+    without them is what counts: a filter such as trim or truncate may have seen the marks, so they only
+    say what stands before and after. Of several places the longest counts, then the first.
+    """
     free = (mark for mark in map(chr, chain(*_PRIVATE_USE)) if mark not in passage and mark not in shown)
     opening, closing = next(free), next(free)
-    return Marked(f"{opening}{passage}{closing}", opening, closing)
-
-
-def locate(shown: str, passage: str, traced: str, marks: Marked) -> Span:
-    """Return the span of the passage in `shown`, given the same text rendered with marks.
-
-    The text without marks is what counts: a filter such as trim, upper or truncate may have seen the
-    marks, so they only say what stands before and after. Of several places the longest counts, then the first.
-    """
-    spans = [span for start in _places(traced, marks.opening) if (span := _span(shown, passage, traced, start, marks))]
-    if not spans:
-        text = passage.strip()
-        spans = [(place, place + len(text)) for place in _places(shown, text)] if text else []
+    traced = render(f"{opening}{passage}{closing}")
+    starts = [found.start() for found in re.finditer(opening, traced)]
+    certain: list[tuple[int, int]] = []
+    likely: list[tuple[int, int]] = []
+    for start, following in pairwise([*starts, len(traced)]):
+        before = re.sub(f"[{opening}{closing}]", "", traced[:start])
+        if not shown.startswith(before):
+            continue
+        end = traced.find(closing, start, following)
+        if end < 0 and len(starts) == 1:
+            # The end was cut off with its mark. Marks around nothing are too short for that.
+            traced = render(f"{opening}{closing}")
+            end = traced.find(closing)
+        after = re.sub(f"[{opening}{closing}]", "", traced[end:])
+        if end >= 0 and shown.endswith(after) and len(before) + len(after) < len(shown):
+            certain.append((len(before), len(shown) - len(after)))
+        elif same := _same_characters(shown, len(before), passage):
+            likely.append((len(before), len(before) + same))
+    verbatim = [found.span() for found in re.finditer(re.escape(passage.strip()), shown)]
+    spans = certain or [span for span in verbatim if span[1] > span[0]] or likely
     return max(spans, key=lambda span: (span[1] - span[0], -span[0]), default=None)
 
 
-def _places(text: str, wanted: str) -> list[int]:
-    return [found.start() for found in re.finditer(re.escape(wanted), text)]
-
-
-def _span(shown: str, passage: str, traced: str, start: int, marks: Marked) -> Span:
-    before = marks.unmarked(traced[:start])
-    if not shown.startswith(before):
-        return None
-    closing = traced.find(marks.closing, start)
-    if closing >= 0:
-        after = marks.unmarked(traced[closing:])
-        end = len(shown) - len(after)
-        if end > len(before) and shown.endswith(after):
-            return len(before), end
-    # The closing mark was cut off, or what follows depends on the passage: follow the passage's own text.
-    same = _same_characters(shown, len(before), passage)
-    return (len(before), len(before) + same) if same else None
-
-
 def _same_characters(shown: str, place: int, passage: str) -> int:
+    """Count the characters of the passage, from its first, that stand in `shown` at a place."""
     low, high = 0, min(len(passage), len(shown) - place)
     while low < high:
         middle = (low + high + 1) // 2

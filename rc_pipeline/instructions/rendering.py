@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rc_pipeline.instructions.errors import InstructionsError
-from rc_pipeline.instructions.passages import Span, locate, marked
+from rc_pipeline.instructions.passages import Span, locate
 
 # Names that a template's output may use besides the columns: the rendered options and the gold one's index.
 RENDERED_NAMES = ("choices", "label")
@@ -134,8 +134,7 @@ class TaskRenderer:
         passage = row.get(self.passage_column)
         if not passage or self.passage_column not in self.input.columns:
             return None
-        located = marked(passage, shown)
-        return locate(shown, passage, self._text(self.input, {**row, self.passage_column: located.text}), located)
+        return locate(shown, passage, lambda other: self._text(self.input, {**row, self.passage_column: other}))
 
     def _text(self, field: _Field, values: Mapping[str, Any]) -> str:
         if "{" not in field.source:

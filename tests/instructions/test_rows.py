@@ -26,7 +26,7 @@ def test_an_unknown_format_is_refused_with_those_there_are(tmp_path: Path) -> No
 def test_a_page_whose_evidence_was_lost_stops_the_build(trivia: Path) -> None:
     path = trivia / "evidence" / "wikipedia.parquet"
     write_parquet(pl.read_parquet(path).filter(pl.col("evidence_id") != "w2"), path)
-    with pytest.raises(InstructionsError, match="evidence_id: w2: .* build the tables again"):
+    with pytest.raises(InstructionsError, match=r"evidence_id: w2: .* build the tables again"):
         trivia_rows(trivia, "wikipedia-dev")
 
 

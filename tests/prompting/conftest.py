@@ -16,7 +16,8 @@ TEXTS = [
     "Mara went to the harbour in the morning because the fish are fresh then, and the market is near.",
     "Read the passage and answer the question. What did she buy there? She bought bread and two apples.",
 ] * 20
-SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
+NAMES = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+SPECIAL = list(NAMES.values())
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +34,7 @@ def bytewise() -> PreTrainedTokenizerFast:
         vocab_size=400, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator(TEXTS, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
-    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **NAMES)
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +44,7 @@ def marked() -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
 
     byte_pieces = [f"<0x{byte:02X}>" for byte in range(256)]
-    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer = Tokenizer(models.BPE(unk_token=NAMES["unk_token"], byte_fallback=True, fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     trainer = trainers.BpeTrainer(
         vocab_size=600, special_tokens=SPECIAL + byte_pieces, show_progress=False, max_token_length=8
@@ -57,9 +56,7 @@ def marked() -> PreTrainedTokenizerFast:
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     # Byte pieces are pieces of the model, not special tokens: written out in a text they are plain text.
     rebuilt = Tokenizer.from_str(_without_added(tokenizer.to_str(), byte_pieces))
-    return PreTrainedTokenizerFast(
-        tokenizer_object=rebuilt, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
-    )
+    return PreTrainedTokenizerFast(tokenizer_object=rebuilt, **NAMES)
 
 
 def _without_added(serialised: str, tokens: list[str]) -> str:

@@ -177,7 +177,7 @@ def test_only_the_passage_is_cut_and_as_little_as_will_do(
     room=st.integers(0, 9),
     spare=st.integers(-3, 200),
 )
-def test_any_text_is_encoded_within_its_limit_and_read_back(
+def test_any_text_is_encoded_within_its_limit_and_read_back(  # noqa: PLR0913, PLR0917
     tokenizer: PreTrainedTokenizerFast,
     alpaca: Prompt,
     passage: str,

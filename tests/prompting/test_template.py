@@ -31,13 +31,13 @@ ALPACA = {
     ],
 )
 def test_nothing_but_the_two_plain_names_is_a_placeholder(placeholder: str) -> None:
-    with pytest.raises(PromptError, match="prompt mine: prompt_input: .* write a literal brace twice"):
+    with pytest.raises(PromptError, match=r"prompt mine: prompt_input: .* write a literal brace twice"):
         Prompt.from_dict({**ALPACA, "prompt_input": f"a {placeholder} b"}, "mine")
 
 
 @pytest.mark.parametrize("text", ["a { b", "a } b", "{instruction"])
 def test_a_lone_brace_is_refused_with_the_remedy(text: str) -> None:
-    with pytest.raises(PromptError, match="prompt mine: prompt_no_input: .* write a literal brace twice"):
+    with pytest.raises(PromptError, match=r"prompt mine: prompt_no_input: .* write a literal brace twice"):
         Prompt.from_dict({**ALPACA, "prompt_no_input": text}, "mine")
 
 
@@ -45,7 +45,7 @@ def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(PromptError) as caught:
         Prompt("mine", "{a} {b}", "{", "x")
     assert len(str(caught.value).splitlines()) == 3
-    with pytest.raises(PromptError, match="(?s)prompt_input: None is no text.*response_split: 3 is no text"):
+    with pytest.raises(PromptError, match=r"(?s)prompt_input: None is no text.*response_split: 3 is no text"):
         Prompt.from_dict({"prompt_no_input": "", "response_split": 3}, "mine")
 
 

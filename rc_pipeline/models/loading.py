@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +89,14 @@ def leave_out_bitsandbytes() -> None:
     sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
 
 
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Hide that PEFT asks transformers for a property by its old name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
 def use_threads(threads: int | None) -> None:
     """Hold PyTorch to a number of CPU threads; None leaves its own choice."""
     if threads is not None:
@@ -154,6 +165,7 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
             raise ModelLoadError(f"{adapter / name}: missing. Build the adapter again.")
     from peft import PeftModel
 
-    adapted = PeftModel.from_pretrained(model, str(adapter), local_files_only=True)
+    with quiet_peft():
+        adapted = PeftModel.from_pretrained(model, str(adapter), local_files_only=True)
     # In float32 a merge is exact to a millionth and halves the number of products; in bfloat16 it would round.
     return adapted.merge_and_unload() if merge else adapted

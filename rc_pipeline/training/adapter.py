@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rc_pipeline.lake.outcome import Check
+from rc_pipeline.models.loading import quiet_peft
 
 if TYPE_CHECKING:
     from rc_pipeline.prompting.encoding import Encoded
@@ -52,9 +52,7 @@ def add_adapter(model: Any, tune: Mapping[str, Any], *, seed: int) -> Any:
     )
     torch.manual_seed(seed)
     try:
-        with warnings.catch_warnings():
-            # PEFT asks transformers for a property by its old name.
-            warnings.simplefilter("ignore", FutureWarning)
+        with quiet_peft():
             return get_peft_model(model, config)
     except ValueError as error:
         names = {name.rsplit(".", 1)[-1] for name, part in model.named_modules() if _is_product(part)}

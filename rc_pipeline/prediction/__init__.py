@@ -1,0 +1,1 @@
+"""Predictions: what a model answers to every question of an evaluation set, each computed once."""

@@ -1,0 +1,103 @@
+"""Questions as a model reads them: prompt ids, the ids of each option, and why a row cannot be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rc_pipeline.lake.canonical import sha256_json
+
+if TYPE_CHECKING:
+    import polars as pl
+    from transformers import PreTrainedTokenizerFast
+
+    from rc_pipeline.prompting.encoding import Encoded, PromptTooLong
+    from rc_pipeline.prompting.template import Prompt
+
+COLUMNS = [
+    "instruction_id",
+    "row_id",
+    "template",
+    "instruction",
+    "input",
+    "passage_start",
+    "passage_end",
+    "choices",
+    "order",
+]
+
+
+class NothingToAsk(ValueError):
+    """An evaluation set without a row."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row to predict; `options` is empty when the answer is free text."""
+
+    instruction_id: str
+    row_id: str
+    template: str
+    choices: list[str]
+    prompt_ids: list[int]
+    options: list[list[int]]
+    passage_tokens_cut: int
+    problem: str | None = None
+
+    def key(self, identity: Mapping[str, Any]) -> str:
+        """Return the name of this question's result: the weights, the code, and every id that goes in."""
+        asked = {"options": self.options} if self.options else {"max_new_tokens": identity["max_new_tokens"]}
+        return sha256_json(
+            {"weights": identity["weights"], "salt": identity["cache_salt"], "prompt": self.prompt_ids, **asked}
+        )
+
+
+def select_rows(files: Sequence[str], rows: int | None) -> pl.DataFrame:
+    """Return the `rows` rows of smallest `order`, sorted by instruction_id."""
+    import polars as pl
+
+    gone = [file for file in files if not Path(file).is_file()]
+    if gone:
+        raise FileNotFoundError(f"instructions are missing: {', '.join(gone)}. Build them first.")
+    frame = pl.concat([pl.read_parquet(file, columns=COLUMNS) for file in files]).sort("order", "instruction_id")
+    frame = frame if rows is None else frame.head(rows)
+    if frame.is_empty():
+        raise NothingToAsk(f"{', '.join(files)}: there is no row to predict. Check evaluate_on and its number of rows.")
+    return frame.sort("instruction_id")
+
+
+def read_questions(
+    frame: pl.DataFrame, tokenizer: PreTrainedTokenizerFast, prompt: Prompt, *, max_tokens: int, max_new_tokens: int
+) -> list[Question]:
+    """Encode every row, its passage cut so that the answer, or the longest of its options, fits behind it."""
+    from rc_pipeline.prompting.encoding import encode_each
+    from rc_pipeline.prompting.tokens import answer_ids
+
+    rows = frame.to_dicts()
+    texts = sorted({text for row in rows for text in row["choices"] or []})
+    ids_of = dict(zip(texts, answer_ids(texts, tokenizer), strict=True))
+    options = [[ids_of[text] for text in row["choices"] or []] for row in rows]
+    # A row's own options decide its room, so that no other row of the set changes how it is cut.
+    rooms = [max(map(len, own)) if own else max_new_tokens for own in options]
+    encoded: dict[int, Encoded | PromptTooLong] = {}
+    for room in sorted(set(rooms)):
+        here = [i for i, own in enumerate(rooms) if own == room]
+        outcomes = encode_each(
+            [rows[i] for i in here],
+            tokenizer,
+            prompt,
+            max_tokens=max_tokens,
+            room_for_answer=room,
+            with_answer=False,
+        )
+        encoded |= dict(zip(here, outcomes, strict=True))
+    return [_question(row, own, encoded[i]) for i, (row, own) in enumerate(zip(rows, options, strict=True))]
+
+
+def _question(row: Mapping[str, Any], options: list[list[int]], encoded: Encoded | PromptTooLong) -> Question:
+    about = (row["instruction_id"], row["row_id"], row["template"], list(row["choices"] or []))
+    if isinstance(encoded, ValueError):
+        return Question(*about, [], options, 0, "prompt_too_long")
+    return Question(*about, encoded.ids, options, encoded.passage_tokens_cut)

@@ -1,0 +1,62 @@
+"""Results of single rows, kept across runs: nothing that was computed once is computed again.
+
+A shard is written whole under a name made from what it holds, so concurrent writers never meet and a killed one
+leaves nothing to be seen. A result is a function of its key, up to the rounding that is stored: the rows that
+share a forward pass may move the last bits of a float, which five digits hide but for a tie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rc_pipeline.lake.canonical import canonical_json, sha256_json
+from rc_pipeline.lake.durable import write_atomically
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a model said to one row."""
+
+    answer: str
+    tokens: int
+    finished: bool
+    scores: list[float] | None = None
+
+
+class RowCache:
+    """The results of one pair of weights and code in a folder of JSON-lines shards."""
+
+    def __init__(self, folder: Path, *, weights: str, salt: str) -> None:
+        self.folder = folder / sha256_json({"weights": weights, "salt": salt})[:24]
+
+    def read(self) -> dict[str, Result]:
+        """Return every whole result there is; a damaged line counts as not there."""
+        found: dict[str, Result] = {}
+        for shard in sorted(self.folder.glob("*.jsonl")):
+            for line in shard.read_bytes().splitlines():
+                with suppress(ValueError, KeyError, TypeError):
+                    entry = json.loads(line)
+                    found[entry["key"]] = _result(entry)
+        return found
+
+    def write(self, results: Mapping[str, Result]) -> None:
+        """Add results as one shard."""
+        lines = [canonical_json({"key": key, **vars(results[key])}) for key in sorted(results)]
+        data = b"\n".join(lines) + b"\n"
+        write_atomically(self.folder / f"{hashlib.sha256(data).hexdigest()[:32]}.jsonl", data)
+
+
+def _result(entry: Mapping[str, Any]) -> Result:
+    scores = entry["scores"]
+    return Result(
+        answer=str(entry["answer"]),
+        tokens=int(entry["tokens"]),
+        finished=bool(entry["finished"]),
+        scores=None if scores is None else [float(score) for score in scores],
+    )

@@ -1,0 +1,234 @@
+"""Predict an evaluation set as a spec says: `predict(spec, progress)`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rc_pipeline.lake.frames import preview, write_parquet
+from rc_pipeline.lake.outcome import JSON, Check, Outcome
+
+if TYPE_CHECKING:
+    import polars as pl
+    from transformers import PreTrainedTokenizerFast
+
+    from rc_pipeline.prediction.questions import Question
+    from rc_pipeline.prediction.row_cache import Result, RowCache
+    from rc_pipeline.worker import Progress
+
+SCORE_DIGITS = 5
+SECONDS_BETWEEN_SHARDS = 10.0
+
+
+class PromptMismatch(ValueError):
+    """An adapter asked with another prompt than it was trained with."""
+
+
+def predict(spec: dict[str, Any], progress: Progress) -> Outcome:
+    """Write the predictions of a spec into spec["out"], computing only rows that no cache knows."""
+    from rc_pipeline.models.loading import load_tokenizer
+    from rc_pipeline.prediction.row_cache import RowCache
+
+    started = time.monotonic()
+    _refuse_other_prompt(spec)
+    tokenizer = load_tokenizer(Path(spec["base"]["folder"]))
+    questions = _questions(spec, tokenizer)
+    keys = {question.instruction_id: question.key(_identity(spec)) for question in questions if not question.problem}
+    cache = RowCache(Path(spec["cache"]), weights=spec["weights"], salt=spec["cache_salt"])
+    known = cache.read()
+    missing = {
+        key: question
+        for question in questions
+        if (key := keys.get(question.instruction_id)) is not None and key not in known
+    }
+    cached = sum(key in known for key in keys.values())
+    progress.note(f"{len(questions)} questions, {cached} of them known, {len(missing)} to ask")
+    ready = time.monotonic()
+    if missing:
+        known |= _compute(spec, missing, tokenizer, cache, progress)
+    frame = _frame(spec, questions, {name: known[key] for name, key in keys.items()})
+    out = Path(spec["out"])
+    write_parquet(frame, out / "predictions.parquet")
+    timing = {
+        "startup_seconds": ready - started,
+        "computing_seconds": time.monotonic() - ready,
+        "cached_rows": cached,
+        "computed_rows": len(missing),
+    }
+    (out / "_timing.json").write_text(json.dumps(timing, sort_keys=True), encoding="utf-8")
+    return _outcome(frame, cached=cached, computed=len(missing))
+
+
+def _refuse_other_prompt(spec: Mapping[str, Any]) -> None:
+    from rc_pipeline.models.loading import adapter_prompt
+
+    if spec["adapter"] is None:
+        return
+    trained, asked = adapter_prompt(Path(spec["adapter"])), spec["prompt"]
+    texts = ("prompt_input", "prompt_no_input", "response_split")
+    different = [
+        f"{name} ({trained.get(name)!r} != {asked[name]!r})" for name in texts if trained.get(name) != asked[name]
+    ]
+    if different:
+        raise PromptMismatch(
+            f"{spec['adapter']}/prompt.json: the adapter of run {spec['run']} learnt with another prompt than it is "
+            f"asked with; they differ in {', '.join(different)}. "
+            f"Use prompt.template {trained.get('name')!r}, or train again."
+        )
+
+
+def _questions(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> list[Question]:
+    from rc_pipeline.prediction.questions import read_questions, select_rows
+    from rc_pipeline.prompting.template import Prompt
+
+    return read_questions(
+        select_rows(spec["instructions"], spec["rows"]),
+        tokenizer,
+        Prompt.from_dict(spec["prompt"], spec["prompt"]["name"]),
+        max_tokens=min(spec["answer"]["max_tokens"] or spec["context_tokens"], spec["context_tokens"]),
+        max_new_tokens=spec["answer"]["max_new_tokens"],
+    )
+
+
+def _identity(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "weights": spec["weights"],
+        "cache_salt": spec["cache_salt"],
+        "max_new_tokens": spec["answer"]["max_new_tokens"],
+    }
+
+
+def _compute(
+    spec: Mapping[str, Any],
+    missing: Mapping[str, Question],
+    tokenizer: PreTrainedTokenizerFast,
+    cache: RowCache,
+    progress: Progress,
+) -> dict[str, Result]:
+    """Ask the missing questions in batches of one kind and nearly one length, storing answers now and then."""
+    from rc_pipeline.models.loading import load_model, use_threads
+    from rc_pipeline.prediction.prefill import batches_by_length
+
+    use_threads(spec.get("threads"))
+    base, adapter = spec["base"], spec["adapter"]
+    model = load_model(Path(base["folder"]), family=base["family"], adapter=None if adapter is None else Path(adapter))
+    results: dict[str, Result] = {}
+    unstored: dict[str, Result] = {}
+    last_stored = time.monotonic()
+    # Sorted keys make the batches a function of what is missing, whatever the order it was found in.
+    for with_choices in (True, False):
+        keys = sorted(key for key, question in missing.items() if bool(question.options) == with_choices)
+        lengths = [len(missing[key].prompt_ids) for key in keys]
+        for batch in batches_by_length(lengths, spec["answer"]["batch_size"]):
+            asked = {keys[i]: missing[keys[i]] for i in batch}
+            answers = _ask(model, tokenizer, list(asked.values()), spec["answer"]["max_new_tokens"])
+            unstored |= dict(zip(asked, answers, strict=True))
+            if time.monotonic() - last_stored > SECONDS_BETWEEN_SHARDS:
+                cache.write(unstored)
+                results, unstored, last_stored = results | unstored, {}, time.monotonic()
+            progress(len(results) + len(unstored), len(missing))
+    if unstored:
+        cache.write(unstored)
+    return results | unstored
+
+
+def _ask(
+    model: Any, tokenizer: PreTrainedTokenizerFast, questions: Sequence[Question], max_new_tokens: int
+) -> list[Result]:
+    """Answer one batch, whose questions all have options or all have none."""
+    from rc_pipeline.prediction.choices import score_options
+    from rc_pipeline.prediction.generation import generate
+    from rc_pipeline.prediction.row_cache import Result
+
+    prompts = [question.prompt_ids for question in questions]
+    eos: int = tokenizer.eos_token_id
+    pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else eos
+    if questions[0].options:
+        scored = score_options(model, prompts, [question.options for question in questions], pad)
+        rounded = [[round(score, SCORE_DIGITS) for score in own] for own in scored]
+        best = [own.index(max(own)) for own in rounded]
+        return [
+            Result(question.choices[at], len(question.options[at]), finished=True, scores=own)
+            for question, own, at in zip(questions, rounded, best, strict=True)
+        ]
+    answers = generate(model, prompts, max_new_tokens=max_new_tokens, end_ids=_end_ids(model, eos), pad_id=pad)
+    return [Result(_text(tokenizer, ids), len(ids), finished) for ids, finished in answers]
+
+
+def _end_ids(model: Any, eos: int) -> frozenset[int]:
+    """Return every id that ends a text: some models name several."""
+    named = getattr(model.generation_config, "eos_token_id", None)
+    more = named if isinstance(named, list) else [] if named is None else [named]
+    return frozenset([eos, *more])
+
+
+def _text(tokenizer: PreTrainedTokenizerFast, ids: list[int]) -> str:
+    text = str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+    # Half a character at the end of an answer must not keep the rest from being stored.
+    return text.encode("utf-8", "replace").decode("utf-8").strip()
+
+
+def _frame(spec: Mapping[str, Any], questions: Sequence[Question], results: Mapping[str, Result]) -> pl.DataFrame:
+    import polars as pl
+
+    schema: dict[str, Any] = {
+        "run": pl.String,
+        "eval_set": pl.String,
+        "instruction_id": pl.String,
+        "row_id": pl.String,
+        "template": pl.String,
+        "prompt_tokens": pl.Int32,
+        "passage_tokens_cut": pl.Int32,
+        "answer": pl.String,
+        "choice": pl.Int8,
+        "choice_scores": pl.List(pl.Float32),
+        "answer_tokens": pl.Int32,
+        "finished": pl.Boolean,
+        "problem": pl.String,
+    }
+    rows = [
+        {"run": spec["run"], "eval_set": spec["eval_set"], **_row(question, results.get(question.instruction_id))}
+        for question in questions
+    ]
+    return pl.DataFrame(rows, schema=schema).sort("instruction_id")
+
+
+def _row(question: Question, result: Result | None) -> dict[str, Any]:
+    about = {"instruction_id": question.instruction_id, "row_id": question.row_id, "template": question.template}
+    if result is None:
+        return about | {"answer_tokens": 0, "finished": False, "problem": question.problem}
+    scores = result.scores
+    return about | {
+        "prompt_tokens": len(question.prompt_ids),
+        "passage_tokens_cut": question.passage_tokens_cut,
+        "answer": result.answer,
+        "choice": None if scores is None else scores.index(max(scores)),
+        "choice_scores": scores,
+        "answer_tokens": result.tokens,
+        "finished": result.finished,
+    }
+
+
+def _outcome(frame: pl.DataFrame, *, cached: int, computed: int) -> Outcome:
+    too_long = int((frame["problem"] == "prompt_too_long").sum())
+    unfinished = int((~frame["finished"] & frame["problem"].is_null()).sum())
+    metadata: dict[str, JSON] = {
+        "rows": frame.height,
+        "cached_rows": cached,
+        "computed_rows": computed,
+        "prompt_too_long": too_long,
+        "passages_cut": int((frame["passage_tokens_cut"] > 0).sum()),
+        "answers_cut_off": unfinished,
+        "predictions": preview(frame.select("instruction_id", "answer", "choice", "answer_tokens", "problem")),
+    }
+    fits = Check(
+        "every_prompt_fits",
+        passed=too_long == 0,
+        blocking=False,
+        description="No question is too long for the model; one that is counts as answered wrong.",
+        metadata={"too_long": too_long},
+    )
+    return Outcome(metadata=metadata, checks=(fits,), tables={"predictions": ["predictions.parquet"]})

@@ -26,9 +26,9 @@ class _Reader:
         self._text, self._at, self._ended = "", 0, False
         self.line = 1
 
-    def _more(self, size: int = CHUNK_BYTES) -> None:
+    def _more(self, size: int = 0) -> None:
         first = not self._text and self.line == 1
-        data = self._file.read(size)
+        data = self._file.read(size or CHUNK_BYTES)
         if first:
             refuse_what_is_not_text(data[:256], self._name)
         self._ended = not data
@@ -78,8 +78,8 @@ class _Reader:
                 cut = error.pos >= len(self._text) or error.msg.startswith(("Unterminated", "Invalid \\uXXXX"))
             except (RecursionError, ValueError) as error:
                 raise CorpusError(f"{self._name}, line {self.line}: not usable JSON: {error}.") from error
-            # A number may go on in the next chunk, so a value that ends with the text is not yet whole.
-            if not fault and (end < len(self._text) or self._ended):
+            # What looks like a whole number may go on in the next chunk: "1" can become "1e+5".
+            if not fault and (end + len("e+5") <= len(self._text) or self._ended):
                 self._move(end)
                 return value
             if self._ended:

@@ -30,6 +30,11 @@ def _tell(rng: Random, passage: Passage, asked: Asked, turn: int) -> str:
     return f"Question: {asked.question}\n{options}{asked.sentence}\n"
 
 
+def _choose(rng: Random, passage: Passage, asked: Asked, turn: int) -> str:
+    options = _options(rng, passage, turn)
+    return f"Question: {asked.question}\n{options}The best answer is {_bare(asked)}\n"
+
+
 def _bare(asked: Asked) -> str:
     return asked.answer if asked.answer.endswith(" .") else f"{asked.answer} ."
 
@@ -48,22 +53,34 @@ _LAYOUTS: tuple[Layout, ...] = (
     lambda rng, passage, asked, turn: f"{asked.question} The answer is {_bare(asked)}\n",
     lambda rng, passage, asked, turn: f"Q: {asked.question}\nIt is {_bare(asked)}\n",
     lambda rng, passage, asked, turn: f"Question: {asked.question}\nAnswer: {_bare(asked)}\n",
+    lambda rng, passage, asked, turn: f"{asked.question} = {_bare(asked)}\n",
+    _choose,
 )
 
 
-def _entries(rng: Random, passage: Passage) -> Iterator[str]:
-    """Yield talk about all facts in shuffled order, again and again, in changing layouts."""
-    while True:
-        layout = rng.choice(_LAYOUTS)
-        mixed = rng.random() < 0.4
-        if rng.random() < 0.15:
-            turn = rng.randrange(2)
-            yield _options(rng, passage, turn)
-        for fact in rng.sample(passage.facts, len(passage.facts)):
-            if mixed:
-                layout = rng.choice(_LAYOUTS)
-            turn = rng.randrange(len(fact.asked))
-            yield layout(rng, passage, fact.asked[turn], turn)
+_DASHES = (" - ", ": ", " = ", " -> ", ", ")
+
+
+def _table(rng: Random, passage: Passage) -> Iterator[str]:
+    """Yield each subject beside its bare answer: the shortest look-up there is."""
+    dash, end = rng.choice(_DASHES), rng.choice(("\n", "\n", " ; "))
+    turn = rng.randrange(2)
+    for fact in rng.sample(passage.facts, len(passage.facts)):
+        yield f"{fact.subject}{dash}{_bare(fact.asked[turn])}{end}"
+    yield "\n"
+
+
+def _talk(rng: Random, passage: Passage) -> Iterator[str]:
+    """Yield one remark on each fact in shuffled order, in one layout or in many."""
+    layout = rng.choice(_LAYOUTS)
+    mixed = rng.random() < 0.4
+    if rng.random() < 0.15:
+        yield _options(rng, passage, rng.randrange(2))
+    for fact in rng.sample(passage.facts, len(passage.facts)):
+        if mixed:
+            layout = rng.choice(_LAYOUTS)
+        turn = rng.randrange(len(fact.asked))
+        yield layout(rng, passage, fact.asked[turn], turn)
 
 
 def _body(rng: Random, passage: Passage) -> str:
@@ -80,10 +97,9 @@ def document(rng: Random) -> str:
     passage = rng.choice((story, article))(rng, "learn")
     head = rng.choice(_INSTRUCTION_HEADS if rng.random() < 0.3 else _PLAIN_HEADS)
     text = head.format(task=rng.choice(INSTRUCTIONS)) + _body(rng, passage) + rng.choice(_BREAKS)
-    wanted_words = rng.randint(90, 150)
-    entries = _entries(rng, passage)
-    while len(text.split()) < wanted_words:
-        text += next(entries)
+    # A second remark on a fact could be copied from the first, so most documents stop after one.
+    for _ in range(rng.choice((1, 1, 2))):
+        text += "".join((_table if rng.random() < 0.35 else _talk)(rng, passage))
     return natural(text) if rng.random() < 0.5 else text
 
 

@@ -15,15 +15,15 @@ PERSON_FIRST = tuple(
     "Ri So De Na Vo Bi Fa Lo Pu Ga Ja Ke Mu To Ra Si Du No Ve Po".split()
 )
 PERSON_SECOND = tuple(
-    "vo ra mi len nik sha dor bel tu zan kos pia rin vek lo mar dis fen gar hul "
-    "jin kam lis mon nel pov rus sil tam vin wes yan zor bri dak fil gus hab jor kir".split()
+    "vo dor bel tu zan kos pia vek dis fen gar hul jin kam pov tam vin wes yan zor bri dak fil "
+    "gus hab jor kir cas bex dul fip gom hux jub kez wup yol vam zed cof".split()
 )
 PLACE_FIRST = tuple(
-    "Brin Mell Ash Corn Whit Oak Stan Hel Nor Thorn Wald Crag Elm Gren Hart Kings Lang Mar "
-    "Old Penn Red Sel Tor Under West Wynd Black Cold Dun East Fen Glen High Iron Long Mill".split()
+    "Brin Mell Asp Corn Whit Elder Stan Hel Nor Thorn Wald Crag Elk Gren Hart Rook Lang Mar "
+    "Old Penn Rush Sel Tor Under West Wynd Black Cold Dun East Fen Glen High Iron Long Mill".split()
 )
 PLACE_SECOND = tuple(
-    "ford ham dale ton wick bury field stead mouth bridge gate well wood port worth combe".split()
+    "ford ham cliff ton wick bury field stead mouth bridge view well wood moor worth combe".split()
 )
 
 

@@ -75,10 +75,7 @@ def _write_sample(sample: Mapping[str, int], fmt: str, folder: Path) -> None:
 
     seed, train, valid, test = (int(sample[key]) for key in ("seed", "train", "valid", "test"))
     if fmt == "cosmos_qa":
-        paths = sample_world.write_cosmos(folder, seed=seed, train=train, valid=valid, test=test)
-        for path, rows in zip(paths, (train, valid, test), strict=True):
-            if not rows:
-                path.unlink()
+        sample_world.write_cosmos(folder, seed=seed, train=train, valid=valid, test=test)
     elif fmt == "trivia_qa":
         sample_world.write_trivia(folder, seed=seed, train=train, dev=valid, test=test)
     else:

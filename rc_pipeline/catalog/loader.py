@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from rc_pipeline.catalog.datasets import FORMAT_COLUMNS, Dataset
+from rc_pipeline.catalog.datasets import FORMAT_COLUMNS, FORMATS, Dataset
 from rc_pipeline.catalog.models import BaseModelCard
 from rc_pipeline.catalog.parsing import read_mapping
 from rc_pipeline.catalog.problems import CatalogError, Problem, nearest
@@ -108,11 +108,13 @@ def load_catalog(root: Path) -> Catalog:
     folders = sorted({name.split("/")[0] for name in template_files})
     prompts = reading.read_all(PromptTemplate, "prompts", Known())
     models = reading.read_all(BaseModelCard, "models", Known(prompts=prompts))
+    dataset_files = reading.files("datasets")
     datasets = {
         name: reading.read(Dataset, path, Known(task_folders=folders), {"tasks": name})
-        for name, path in reading.files("datasets").items()
+        for name, path in dataset_files.items()
     }
-    tasks = _read_tasks(reading, template_files, datasets)
+    formats = {name: _folder_and_format(name, path, datasets[name]) for name, path in dataset_files.items()}
+    tasks = _read_tasks(reading, template_files, formats)
     known = Known(datasets=datasets, models=models, prompts=prompts)
     studies = reading.read_all(Study, "studies", known)
     sound_models, sound_studies = _sound(models), _sound(studies)
@@ -143,32 +145,41 @@ def _models_of(study: Study) -> set[str]:
     return {run.model for run in study.runs.values()} | set(varied)
 
 
+def _folder_and_format(name: str, path: Path, dataset: Dataset | None) -> tuple[str, str] | None:
+    """Return the folder of templates that a dataset uses and its format, None when its file does not tell."""
+    if dataset is not None:
+        return dataset.tasks, dataset.format
+    # Some other field is wrong: its templates can be checked all the same.
+    data = read_mapping(path, name)
+    if isinstance(data, Problem) or data.get("format") not in FORMATS:
+        return None
+    return str(data.get("tasks", name)), data["format"]
+
+
 def _read_tasks(
-    reading: _Reading, files: Mapping[str, Path], datasets: Mapping[str, Dataset | None]
+    reading: _Reading, files: Mapping[str, Path], formats: Mapping[str, tuple[str, str] | None]
 ) -> dict[str, dict[str, TaskTemplate]]:
     """Return {folder: {template: …}}, each checked against the columns of the datasets that use the folder."""
     read: dict[str, dict[str, TaskTemplate | None]] = {}
     for name, path in files.items():
         folder, template = name.split("/")
-        columns = _columns(folder, datasets)
+        columns = _columns(folder, formats)
         read.setdefault(folder, {})[template] = reading.read(TaskTemplate, path, Known(columns=columns), {})
     for folder, templates in read.items():
         path = reading.root / "tasks" / folder
-        if all(dataset is not None and dataset.tasks != folder for dataset in datasets.values()):
-            reading.complain(path, f"no dataset uses these templates; {nearest(folder, datasets)}")
+        if all(used is not None and used[0] != folder for used in formats.values()):
+            reading.complain(path, f"no dataset uses these templates; {nearest(folder, formats)}")
         if None not in templates.values():
             _complain_of_uses(reading, path, _sound(templates))
     return {folder: _sound(templates) for folder, templates in read.items()}
 
 
-def _columns(folder: str, datasets: Mapping[str, Dataset | None]) -> tuple[str, ...] | None:
+def _columns(folder: str, formats: Mapping[str, tuple[str, str] | None]) -> tuple[str, ...] | None:
     """Return the columns that all datasets of a folder have, None when that cannot be told."""
-    formats = sorted({dataset.format for dataset in datasets.values() if dataset and dataset.tasks == folder})
-    if not formats:
+    using = sorted({used[1] for used in formats.values() if used and used[0] == folder})
+    if not using:
         return None
-    return tuple(
-        column for column in FORMAT_COLUMNS[formats[0]] if all(column in FORMAT_COLUMNS[each] for each in formats)
-    )
+    return tuple(column for column in FORMAT_COLUMNS[using[0]] if all(column in FORMAT_COLUMNS[each] for each in using))
 
 
 def _complain_of_uses(reading: _Reading, path: Path, templates: Mapping[str, TaskTemplate]) -> None:

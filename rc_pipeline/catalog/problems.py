@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import reprlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,8 @@ class CatalogError(ValueError):
 
 def shown(value: Any) -> str:
     """Return a value as one short line."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    # reprlib stops at a depth and a length: what an alias repeats may be endless.
+    text = reprlib.repr(value) if isinstance(value, list | dict | set) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= VALUE_CHARACTERS else f"{text[: VALUE_CHARACTERS - 1]}…"
 
 

@@ -130,7 +130,9 @@ def _remedy(detail: dict[str, Any], model: type[BaseModel]) -> str:
         return f"one of {', '.join(options)}" + (f"; {close}" if close.startswith("did") else "")
     if kind == "catalog":
         return message
-    return message[:1].lower() + message[1:].removeprefix("nput ") + hint if message else hint
+    if kind == "string_type" and isinstance(detail["input"], int | float):
+        return f"should be text; put it in quotes{hint}"
+    return message.removeprefix("Input ") + hint
 
 
 def _fields_beside(model: type[BaseModel], place: tuple[int | str, ...]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from rc_pipeline.corpora.archives import Names, archive_members
 from rc_pipeline.corpora.readers import CorpusError
 from tests.corpora.raw_archives import Entry, tar_bytes, write_tar_gz
 
-NOISE = random.Random(1).randbytes(40_000)
+NOISE = random.Random(1).randbytes(40_000)  # noqa: S311
 GOOD: list[Entry] = [("qa/a.json", NOISE), ("evidence/web/1/1_2.txt", b"text\n"), ("README", b"")]
 
 
@@ -43,7 +43,7 @@ def test_an_archive_that_is_cut_off_anywhere_is_an_error(tmp_path: Path, pack: o
 def test_a_plain_archive_cut_off_between_two_members_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "cut.tar"
     path.write_bytes(tar_bytes(GOOD)[: 512 + 40_448])
-    with pytest.raises(CorpusError, match="cut off or damaged.*after the 1 members"):
+    with pytest.raises(CorpusError, match=r"cut off or damaged.*after the 1 members"):
         read_all(path)
 
 

@@ -50,6 +50,7 @@ class _Split:
     instructions: list[dict[str, Any]] = field(default_factory=list)
     dropped: list[tuple[str, str | None, str]] = field(default_factory=list)
     figures: Mapping[str, int] = field(default_factory=dict)
+    unplaced: Counter[str] = field(default_factory=Counter)
 
 
 def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
@@ -126,6 +127,7 @@ def _render_split(
             if len(failures) >= FAILURES_KEPT:
                 break
             continue
+        result.unplaced[name] += rendered.passage is None and bool(row[renderers[name].passage_column])
         reason = _why_not_trainable(rendered) if weights else None
         if reason:
             result.dropped.append((row["row_id"], name, reason))
@@ -201,6 +203,7 @@ def _checks(built: Sequence[tuple[_Split, pl.DataFrame]]) -> tuple[Check, ...]:
         if result.rows != frame.height + len(result.dropped)
     }
     ids = pl.concat([frame["instruction_id"] for _, frame in built])
+    unplaced = sum((result.unplaced for result, _ in built), Counter[str]())
     empty: list[JSON] = [result.name for result, frame in built if not frame.height]
     return (
         Check(
@@ -208,4 +211,11 @@ def _checks(built: Sequence[tuple[_Split, pl.DataFrame]]) -> tuple[Check, ...]:
         ),
         Check("instruction_ids_are_unique", not ids.is_duplicated().any(), description="An id names one instruction."),
         Check("no_split_is_empty", not empty, False, "Every split has rows left.", {"empty": empty}),
+        Check(
+            "passages_can_be_cut",
+            not unplaced,
+            blocking=False,
+            description="The input shows the passage in one piece, so that it can be cut where a prompt is too long.",
+            metadata=dict(sorted(unplaced.items())),
+        ),
     )

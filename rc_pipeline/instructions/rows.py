@@ -44,10 +44,9 @@ def read_split(*, fmt: str, tables: Path, split: str, passage_words: int, traini
     if fmt == "trivia_qa":
         frame, dropped, figures = read_trivia(tables, split, passage_words=passage_words, training=training)
         return Rows(frame, pl.DataFrame(dropped, schema=DROPPED_SCHEMA, orient="row"), figures)
-    frame = _PLAIN_READERS[fmt](pl.read_parquet(tables / f"{split}.parquet"))
-    return Rows(
-        frame.select("row_id", "group", *FORMAT_COLUMNS[fmt], "gold_answers"), pl.DataFrame(schema=DROPPED_SCHEMA), {}
-    )
+    table = pl.read_parquet(tables / f"{split}.parquet")
+    frame = _PLAIN_READERS[fmt](table).select("row_id", "group", *FORMAT_COLUMNS[fmt], "gold_answers")
+    return Rows(frame, pl.DataFrame(schema=DROPPED_SCHEMA), _not_shown(table))
 
 
 def split_is_present(fmt: str, tables: Path, split: str) -> bool:
@@ -73,6 +72,13 @@ def _alpaca(table: pl.DataFrame) -> pl.DataFrame:
     table = table.with_columns(pl.col("input").fill_null(""))
     passage = table.select(pl.when(pl.col("input") == "").then("instruction").otherwise("input")).to_series()
     return table.with_columns(_group(passage), gold_answers=pl.concat_list("output"))
+
+
+def _not_shown(table: pl.DataFrame) -> dict[str, int]:
+    """Count what rows hold that no template can show yet, so that it is not left out in silence."""
+    said = {"system": pl.col("system").fill_null("") != "", "history": pl.col("history").list.len().fill_null(0) > 0}
+    counted = {name: table.filter(has).height for name, has in said.items() if name in table.columns}
+    return {f"{name}_not_shown": rows for name, rows in counted.items() if rows}
 
 
 _PLAIN_READERS: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {"cosmos_qa": _cosmos, "alpaca": _alpaca}

@@ -174,7 +174,7 @@ def _encode_rows(
     with_answer: bool,
 ) -> list[Encoded | PromptTooLong]:
     outputs = [row.get("output") if with_answer else None for row in batch]
-    answers = iter(encoder.answers([output for output in outputs if output is not None]))
+    answers = iter(encoder.answers([str(output) for output in outputs if output is not None]))
     rows = [
         _read(row, [] if output is None else next(answers), limits) for row, output in zip(batch, outputs, strict=True)
     ]
@@ -207,13 +207,13 @@ def _cut(searches: list[tuple[_Row, CutSearch]], encoder: TextEncoder, prompt: P
 
 
 def _read(row: Mapping[str, Any], answer: list[int], limits: _Limits) -> _Row:
-    text = row.get("input") or ""
+    text = str(row.get("input") or "")
     start, end = row.get("passage_start", -1), row.get("passage_end", -1)
     if start is None or end is None or not 0 <= start <= end <= len(text):
         start = end = -1
     name = str(row.get("instruction_id") or row.get("row_id") or "row")
     budget = limits.max_tokens - limits.room_for_answer - len(answer)
-    return _Row(name, str(row["instruction"]), text, start, end, answer, budget)
+    return _Row(name, str(row["instruction"] or ""), text, start, end, answer, budget)
 
 
 def _label(row: _Row, limits: _Limits, bos_tokens: int) -> Encoded:

@@ -188,6 +188,16 @@ def test_the_order_of_a_row_does_not_depend_on_the_other_rows(cosmos: Path, tmp_
     assert every["order"].n_unique() == 60
 
 
+def test_a_passage_outside_the_input_is_pointed_out(cosmos: Path, tmp_path: Path) -> None:
+    moved = TEMPLATES | {"ask": {**TEMPLATES["ask"], "instruction": "{{ context }}", "input": "{{ question }}"}}
+    checks = {check.name: check for check in build(cosmos, tmp_path / "moved", moved).checks}
+    assert not checks["passages_can_be_cut"].passed
+    assert not checks["passages_can_be_cut"].blocking
+    asked = read(tmp_path / "moved", "train").filter(template="ask")
+    assert checks["passages_can_be_cut"].metadata == {"ask": asked.height}
+    assert asked["passage_start"].to_list() == [-1] * asked.height
+
+
 def test_people_see_an_example_of_every_template(cosmos: Path, tmp_path: Path) -> None:
     examples = build(cosmos, tmp_path / "out").metadata["examples"]
     assert isinstance(examples, dict)

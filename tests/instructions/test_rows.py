@@ -88,6 +88,13 @@ def test_alpaca_rows_read_a_missing_input_as_empty(tmp_path: Path) -> None:
     assert frame["gold_answers"].to_list() == [["0"], ["x"]]
 
 
+def test_what_no_template_can_show_is_counted(tmp_path: Path) -> None:
+    row = {"row_id": "a/train/0", "instruction": "Go on.", "input": "", "output": "x", "system": "Be brief."}
+    write_parquet(pl.DataFrame([{**row, "history": [["a", "b"]]}]), tmp_path / "train.parquet")
+    rows = read_split(fmt="alpaca", tables=tmp_path, split="train", passage_words=1, training=True)
+    assert rows.figures == {"system_not_shown": 1, "history_not_shown": 1}
+
+
 @pytest.mark.parametrize(
     ("text", "compared"),
     [("The U.S. President", "u s president"), ("Rock‘n’roll_band!", "rock n roll band"), ("a  An the", ""), ("É", "é")],

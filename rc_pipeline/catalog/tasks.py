@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
 
 from rc_pipeline.catalog.problems import nearest
 from rc_pipeline.catalog.validation import STRICT, known_of, matching, wrong
@@ -18,12 +18,19 @@ OUTPUT_NAMES = ("choices", "label")
 Language = Annotated[str, matching(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "a language is a code such as en, zh or zh-Hant")]
 
 
+def _choice(text: str, info: ValidationInfo) -> str:
+    if not text.strip():
+        raise wrong("a choice is empty; write its text or take it out")
+    _check(text, info)
+    return text
+
+
 class TaskTemplate(BaseModel):
     """One file of catalog/tasks/<dataset>; its texts are Jinja over the columns of a row.
 
-    `label` renders to the index of the right choice: its text is read as a whole number, and nothing, None or null
-    stands for a row whose answer is unknown. In `output` the name `label` is that number (not the column of that
-    name) and `choices` the list of rendered choices, so that `{{ choices[label] }}` is the right choice.
+    `label` renders to the index of the right choice, read as a whole number; a row in which the column that it
+    names is null has no known answer. In `output` the name `label` is that number (not the column of that name)
+    and `choices` the list of rendered choices, so that `{{ choices[label] }}` is the right choice.
     """
 
     model_config = STRICT
@@ -35,7 +42,9 @@ class TaskTemplate(BaseModel):
     weight: float = Field(default=1.0, gt=0, description="share of the training rows, against its neighbours' weights")
     instruction: str = Field(description="what to do")
     input: str = Field(default="", description="what to do it with")
-    choices: list[str] = Field(default=[], description="the options, none for an answer in free text")
+    choices: list[Annotated[str, AfterValidator(_choice)]] = Field(
+        default=[], description="the options, none for an answer in free text"
+    )
     label: str = Field(default="", validate_default=True, description="index of the right choice, from 0")
     output: str = Field(description="the right answer")
 
@@ -48,13 +57,9 @@ class TaskTemplate(BaseModel):
 
     @field_validator("choices")
     @classmethod
-    def _choices_render(cls, choices: list[str], info: ValidationInfo) -> list[str]:
+    def _one_choice_is_none(cls, choices: list[str]) -> list[str]:
         if len(choices) == 1:
             raise wrong("one choice is no choice; give two or more, or none for an answer in free text")
-        for choice in choices:
-            _check(choice, info)
-            if not choice.strip():
-                raise wrong("a choice is empty; write its text or take it out")
         return choices
 
     @field_validator("label")

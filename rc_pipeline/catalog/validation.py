@@ -22,6 +22,13 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
 NAME_REMEDY = "names are lower-case letters, digits, _ and -, and start with a letter or a digit"
 TAG = "="
 M = TypeVar("M", bound=BaseModel)
+REMEDIES = {
+    "missing": "missing; add it",
+    "too_short": "empty; give at least one",
+    "string_too_short": "empty; write it",
+    "model_type": "should be a mapping of names to values, such as {a: 1}",
+    "dict_type": "should be a mapping of names to values, such as {a: 1}",
+}
 # pydantic adds this one when a field that a default is worked out from is wrong: the cause is reported already.
 CONSEQUENCES: frozenset[ErrorType] = frozenset({"default_factory_not_called"})
 
@@ -122,8 +129,6 @@ def _remedy(detail: dict[str, Any], model: type[BaseModel]) -> str:
         return f"unknown field; {nearest(name, fields)}"
     about = fields.get(name, "")
     hint = f" ({about})" if about else ""
-    if kind == "missing":
-        return f"missing; add it{hint}"
     if kind == "literal_error":
         options = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
         close = nearest(str(detail["input"]), options)
@@ -132,7 +137,7 @@ def _remedy(detail: dict[str, Any], model: type[BaseModel]) -> str:
         return message
     if kind == "string_type" and isinstance(detail["input"], int | float):
         return f"should be text; put it in quotes{hint}"
-    return message.removeprefix("Input ") + hint
+    return REMEDIES.get(kind, message.removeprefix("Input ")) + hint
 
 
 def _fields_beside(model: type[BaseModel], place: tuple[int | str, ...]) -> dict[str, str]:

@@ -37,10 +37,10 @@ def read_rows(path: Path, name: str) -> Iterator[Row | BadRow]:
     try:
         with path.open("rb") as file:
             if first == b"[":
-                for line, element in list_elements(file, name):
+                for line, element in list_elements(file, str(path)):
                     yield _row(element, name, line)
             else:
-                yield from _json_lines(Lines(file, name), name)
+                yield from _json_lines(Lines(file, str(path)), name)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -59,7 +59,7 @@ def _json_lines(lines: Lines, name: str) -> Iterator[Row | BadRow]:
         except (ValueError, RecursionError) as error:
             if not record[0].ended:
                 raise CorpusError(
-                    f"{name}, line {record[0].number}: the file ends in the middle of a row. It is cut off: download "
+                    f"{lines.name}, line {record[0].number}: the file ends in the middle of a row. Download "
                     "or copy it again. (A JSON object over several lines must stand in a list.)"
                 ) from error
             yield BadRow("bad_json", name, record[0].number, "the row", str(error), text)

@@ -32,6 +32,7 @@ _CHUNK = 1 << 18
 class Member:
     """One regular file of an archive; read its data before asking for the next one."""
 
+    archive: Path
     name: str
     size: int
     data: Readable
@@ -133,7 +134,7 @@ def _members(metered: _Metered, path: Path) -> Iterator[Member]:
             data = tar.extractfile(info)
             if data is None:
                 raise _refused(path, info.name, "is not a regular file")
-            yield Member(name, info.size, _Data(data, path))
+            yield Member(path, name, info.size, _Data(data, path))
         end = tar.offset
     while metered.read(_CHUNK):
         pass

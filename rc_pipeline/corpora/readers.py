@@ -128,7 +128,7 @@ class Lines(Iterator[str]):
     """Lines of a file with numbers and byte offsets; the lines of the current record can be given back."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
-        self._file, self._name = file, name
+        self._file, self.name = file, name
         self._ahead: deque[Line] = deque()
         self._number = self._offset = 0
         self.record: list[Line] = []
@@ -154,7 +154,7 @@ class Lines(Iterator[str]):
         self._number += 1
         if len(data) > MAX_LINE_BYTES:
             raise CorpusError(
-                f"{self._name}, line {self._number}: the line is longer than {MAX_LINE_BYTES} bytes. "
+                f"{self.name}, line {self._number}: the line is longer than {MAX_LINE_BYTES} bytes. "
                 "The rows need line ends (LF or CRLF)."
             )
         start, self._offset = self._offset, self._offset + len(data)

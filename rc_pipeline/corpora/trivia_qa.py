@@ -76,9 +76,9 @@ def document_of(member: str) -> tuple[str, str] | None:
     return None
 
 
-def read_questions(file: Readable, name: str, split: str) -> Iterator[Question | BadRow | BadPage]:
+def read_questions(file: Readable, name: str, split: str, archive: str = "") -> Iterator[Question | BadRow | BadPage]:
     """Yield the questions of one qa file; a page that cannot be used comes before its question."""
-    for line, datum in elements_under("Data", file, name):
+    for line, datum in elements_under("Data", file, f"{archive}: {name}" if archive else name):
         if not isinstance(datum, dict):
             yield BadRow("not_an_object", name, line, "Data", str(datum), datum)
             continue

@@ -68,7 +68,8 @@ def _read(dataset: str, split: str, name: str, path: Path, quarantine: Quarantin
             quarantine.add(dataset, split, row)
             continue
         texts = [row.fields[field] for field in TEXT_FIELDS]
-        rows.append((f"{dataset}/{split}/{position}", split, *texts, row.fields.get(LABEL), name, row.line))
+        label = row.fields.get(LABEL) or (None if split == "test" else "")
+        rows.append((f"{dataset}/{split}/{position}", split, *texts, label, name, row.line))
     frame = pl.DataFrame(rows, schema=polars_schema(schema), orient="row")
     return quarantine.sift(frame, schema, dataset, split).with_columns(pl.col(LABEL).cast(pl.Int8))
 

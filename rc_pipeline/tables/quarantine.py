@@ -50,7 +50,9 @@ class Quarantine:
         broken = _broken_rules(frame, schema)
         for index, (column, reason, value) in sorted(broken.items()):
             row = frame.row(index, named=True)
-            file, line = str(row.get("source_file") or row.get("filename")), int(row.get("source_line") or 1)
+            # A document of an archive is a file of its own; every other row says where it stands.
+            file = str(row["source_file"] if "source_file" in row else f"evidence/{row['evidence_id']}")
+            line = int(row.get("source_line", 1))
             self.add(table, split, BadRow(reason, file, line, column, value, row))
         if broken:
             frame = frame.with_row_index("_at").filter(~pl.col("_at").is_in(sorted(broken))).drop("_at")

@@ -59,7 +59,7 @@ class _TriviaTables:
                 "Keep one of the two."
             )
         self._members[split] = member.name
-        rows = split_rows(self.dataset, split, member.name, member.data, self.quarantine)
+        rows = split_rows(self.dataset, split, member, self.quarantine)
         write_parquet(rows.questions, self.out / "questions" / f"{split}.parquet")
         write_parquet(rows.answers, self.out / "answers" / f"{split}.parquet")
         self._questions[split], self._pages[split] = rows.questions, rows.pages

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from rc_pipeline.corpora.readers import BadRow, Readable
+from rc_pipeline.corpora.archives import Member
+from rc_pipeline.corpora.readers import BadRow
 from rc_pipeline.corpora.trivia_qa import BadPage, Question, read_questions
 from rc_pipeline.tables.quarantine import Quarantine
 from rc_pipeline.tables.schemas import TRIVIA_ANSWERS, TRIVIA_PAGES, TRIVIA_QUESTIONS, polars_schema
@@ -21,12 +22,12 @@ class SplitRows:
     pages: pl.DataFrame
 
 
-def split_rows(dataset: str, split: str, member: str, data: Readable, quarantine: Quarantine) -> SplitRows:
+def split_rows(dataset: str, split: str, member: Member, quarantine: Quarantine) -> SplitRows:
     """Read a qa file; questions and pages that cannot be used go to the quarantine."""
-    found = _usable(dataset, split, member, data, quarantine)
+    found = _usable(dataset, split, member, quarantine)
     schema = polars_schema(TRIVIA_QUESTIONS)
     rows = [
-        (f"{dataset}/{split}/{row.id}", split, row.id, row.question, row.answer, row.answer_type, member, row.line)
+        (f"{dataset}/{split}/{row.id}", split, row.id, row.question, row.answer, row.answer_type, row.file, row.line)
         for row in found
     ]
     frame = pl.DataFrame(rows, schema=schema, orient="row")
@@ -50,17 +51,19 @@ def split_rows(dataset: str, split: str, member: str, data: Readable, quarantine
     )
 
 
-def _usable(dataset: str, split: str, member: str, data: Readable, quarantine: Quarantine) -> list[Question]:
+def _usable(dataset: str, split: str, member: Member, quarantine: Quarantine) -> list[Question]:
     found: dict[str, Question] = {}
     table = f"{dataset}_questions"
-    for row in read_questions(data, member, split):
+    for row in read_questions(member.data, member.name, split, str(member.archive)):
         if isinstance(row, BadPage):
             quarantine.add(f"{dataset}_pages", split, row.bad)
         elif isinstance(row, BadRow):
             quarantine.add(table, split, row)
         elif row.id in found:
             entry = {"QuestionId": row.id, "Question": row.question, "Answer": row.answer}
-            quarantine.add(table, split, BadRow("duplicate_question_id", member, row.line, "QuestionId", row.id, entry))
+            quarantine.add(
+                table, split, BadRow("duplicate_question_id", row.file, row.line, "QuestionId", row.id, entry)
+            )
         else:
             found[row.id] = row
     return list(found.values())

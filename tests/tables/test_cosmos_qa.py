@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_and_no_files_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(TablesError, match="format is 'squad'. Use one of alpaca, cosmos_qa, trivia_qa"):
+    with pytest.raises(TablesError, match=r"format is 'squad'\. Use one of alpaca, cosmos_qa, trivia_qa"):
         build_tables(dataset="d", fmt="squad", raw={"a": tmp_path}, tolerated=0.0, out=tmp_path / "out")
     with pytest.raises(TablesError, match="there are no raw files"):
         build_tables(dataset="d", fmt="cosmos_qa", raw={}, tolerated=0.0, out=tmp_path / "out")
@@ -201,3 +201,15 @@ def test_the_real_first_thousand_rows_pass_with_821_contexts(tmp_path: Path) -> 
     outcome = build(tmp_path, 0.0, valid=SHARED / "valid_first_1000.csv")
     assert (outcome.metadata["rows of valid"], outcome.metadata["contexts"]) == (1000, 821)
     assert outcome.metadata["quarantined"] == 0
+
+
+def test_a_test_file_may_have_a_label_column_filled_or_not(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "x.csv", [row(1), row(2, label="")])
+    build(tmp_path, 0.0, test=path)
+    assert pl.read_parquet(tmp_path / "out" / "test.parquet")[LABEL].to_list() == [1, None]
+    lines = [json.dumps(row(1) | {LABEL: label}) for label in (1, None, "\ud800", [1], True)]
+    (tmp_path / "x.jsonl").write_text("\n".join(lines))
+    build(tmp_path, 0.6, test=tmp_path / "x.jsonl")
+    assert pl.read_parquet(tmp_path / "out" / "test.parquet")[LABEL].to_list() == [1, None]
+    quarantine = pl.read_parquet(tmp_path / "out" / "quarantine.parquet")
+    assert sorted(quarantine["reason"]) == ["bad_utf8", "label_not_0_to_3", "label_not_0_to_3"]

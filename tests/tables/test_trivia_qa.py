@@ -52,7 +52,7 @@ def test_an_archive_without_questions_or_with_two_of_a_split_is_an_error(
 
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"data": []}', qa_file([question(1)])[:-30]])
 def test_a_question_file_of_another_shape_or_cut_off_is_named(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(CorpusError, match=TRAIN):
+    with pytest.raises(CorpusError, match=f"triviaqa-rc.tar.gz: {TRAIN}"):
         build(tmp_path, [(TRAIN, data)])
 
 
@@ -129,7 +129,7 @@ def test_documents_that_cannot_be_used_are_quarantined(tmp_path: Path, monkeypat
     assert quarantine.select("reason", "source_file", "split", "table").rows() == [
         ("document_too_large", "evidence/wikipedia/Large.txt", "wikipedia", "trivia_evidence"),
         ("duplicate_document", "evidence/wikipedia/A.txt", "wikipedia", "trivia_evidence"),
-        ("empty_text", "Empty.txt", "wikipedia", "trivia_evidence"),
+        ("empty_text", "evidence/wikipedia/Empty.txt", "wikipedia", "trivia_evidence"),
     ]
     assert table(tmp_path, "pages/wikipedia-train")["evidence_id"].to_list() == ["wikipedia/A.txt", None]
 
@@ -181,8 +181,16 @@ def test_only_the_splits_that_are_there_become_tables(tmp_path: Path) -> None:
     }
     assert outcome.metadata["archive members ignored"] == 1
     assert table(tmp_path, "questions/web-dev").rows() == [
-        ("trivia/web-dev/tc_5", "web-dev", "tc_5", "Which musical is number 5?", "Sunset Boulevard", "WikipediaEntity")
-        + ("qa/web-dev.json", 3)
+        (
+            "trivia/web-dev/tc_5",
+            "web-dev",
+            "tc_5",
+            "Which musical is number 5?",
+            "Sunset Boulevard",
+            "WikipediaEntity",
+            "qa/web-dev.json",
+            3,
+        )
     ]
     assert table(tmp_path, "answers/web-dev").drop("row_id").rows() == [
         ("Sunset Blvd", False, False),

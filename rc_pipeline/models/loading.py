@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -84,9 +85,13 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def leave_out_bitsandbytes() -> None:
-    """Keep PEFT from importing bitsandbytes, almost a second of a child's start; only for a process that needs none."""
-    sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
+def prepare_process(*, bitsandbytes: bool) -> None:
+    """Set up a process of its own before torch is imported, so that it starts fast and shares the cores well."""
+    # Threads that spin while they wait cost four times the training time, and more, when others use the cores too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not bitsandbytes:
+        # PEFT imports it whenever it is there, which takes almost a second.
+        sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
 
 
 @contextmanager

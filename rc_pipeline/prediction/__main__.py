@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def work(spec: dict[str, Any], progress: Progress) -> Outcome:
     """Predict; no prediction needs bitsandbytes, since adapters run on the unquantised base."""
-    from rc_pipeline.models.loading import leave_out_bitsandbytes
+    from rc_pipeline.models.loading import prepare_process
     from rc_pipeline.prediction.run import predict
 
-    leave_out_bitsandbytes()
+    prepare_process(bitsandbytes=False)
     return predict(spec, progress)
 
 

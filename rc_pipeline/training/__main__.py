@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 
 def work(spec: dict[str, Any], progress: Progress) -> Outcome:
     """Train, with no more imported than this spec needs."""
-    from rc_pipeline.models.loading import leave_out_bitsandbytes
+    from rc_pipeline.models.loading import prepare_process
     from rc_pipeline.training.run import train
 
-    if spec["tune"]["method"] != "qlora":
-        leave_out_bitsandbytes()
+    prepare_process(bitsandbytes=spec["tune"]["method"] == "qlora")
     return train(spec, progress)
 
 

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rc_pipeline.models.base import BaseModelError, base_folder, describe_base, write_base
+
+
+@pytest.fixture
+def folder(llama: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(llama, tmp_path / "model"))
+
+
+def problems(folder: Path, family: str = "llama") -> str:
+    with pytest.raises(BaseModelError) as caught:
+        describe_base(folder=folder, family=family)
+    return str(caught.value)
+
+
+def test_every_problem_of_a_folder_is_named_at_once(tmp_path: Path) -> None:
+    found = problems(tmp_path).splitlines()
+
+    assert len(found) == 3
+    assert [name for name in ("config.json", "model.safetensors", "tokenizer.json") if name in " ".join(found)]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "\xff\xfe"])
+def test_a_config_that_is_no_json_object_is_named(folder: Path, text: str) -> None:
+    (folder / "config.json").write_bytes(text.encode("latin-1"))
+
+    assert "config.json" in problems(folder)
+
+
+def test_a_config_of_another_family_names_the_family_to_state(folder: Path) -> None:
+    found = problems(folder, "granite")
+
+    assert "model_type is 'llama'" in found
+    assert "`family: llama`" in found
+
+
+@pytest.mark.parametrize("keep", [4, 40, 5000])
+def test_truncated_weights_are_found_without_loading_them(folder: Path, keep: int) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:keep])
+
+    assert "Fetch the file again" in problems(folder)
+
+
+def test_weights_that_are_a_git_lfs_pointer_name_the_remedy(folder: Path) -> None:
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+
+    assert "git lfs pull" in problems(folder)
+
+
+def test_pickled_weights_are_refused_with_the_remedy(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+    assert "save_pretrained" in problems(folder)
+
+
+def test_a_shard_that_the_index_names_must_be_there(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model-1.safetensors")
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    assert "model-2.safetensors" in problems(folder)
+
+
+@pytest.mark.parametrize("family", ["minicpm", "chatglm2", "t5", "mamba"])
+def test_families_without_a_native_class_are_refused_at_build(folder: Path, tmp_path: Path, family: str) -> None:
+    with pytest.raises(BaseModelError, match=family):
+        write_base(source={"folder": "x"}, family=family, files={}, out=tmp_path / "out")
+
+
+def test_a_whole_folder_is_described_in_figures(family_folder: tuple[str, Path]) -> None:
+    family, folder = family_folder
+
+    outcome = describe_base(folder=folder, family=family)
+
+    assert outcome.metadata["layers"] == 2
+    assert outcome.metadata["width"] == 32
+    assert outcome.metadata["vocabulary"] == 330
+    assert isinstance(outcome.metadata["parameters"], int)
+    assert outcome.metadata["parameters"] > 10_000
+
+
+def test_a_folder_is_noted_and_not_copied(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "artifact"
+
+    write_base(source={"folder": "x"}, family="llama", files=files_of(folder), out=out)
+
+    assert sorted(path.name for path in out.iterdir()) == ["_paths.json", "files.json"]
+    assert str(tmp_path) not in (out / "files.json").read_text()
+    assert base_folder(out) == folder
+
+
+def test_a_noted_file_that_is_gone_is_named(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "artifact"
+    write_base(source={"folder": "x"}, family="llama", files=files_of(folder), out=out)
+    (folder / "tokenizer.json").unlink()
+
+    with pytest.raises(BaseModelError, match="tokenizer.json"):
+        base_folder(out)
+
+
+def test_a_shipped_model_is_copied_whole(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "artifact"
+
+    write_base(source={"shipped": "x"}, family="llama", files=files_of(folder), out=out)
+
+    assert base_folder(out) == out
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
+        path.name: path.read_bytes() for path in folder.iterdir()
+    }
+
+
+def files_of(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in folder.iterdir()}

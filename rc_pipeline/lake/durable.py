@@ -52,16 +52,27 @@ def clear_disk_errors(root: Path) -> Iterator[None]:
     """Turn 'no space left' and 'read-only' into one sentence with the remedy."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except LakeUnwritable:
+        raise
+    except Exception as error:
+        place, reason = getattr(error, "filename", None) or root, _disk_error(error)
+        if reason in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(root).free / 2**20 if root.exists() else 0
             raise LakeUnwritable(
-                f"{error.filename or root}: the disk is full ({free:.0f} MiB free). Nothing half-written was kept. "
+                f"{place}: the disk is full ({free:.0f} MiB free). Nothing half-written was kept. "
                 "Free some space (`rc-pipeline gc` removes what no study needs), or set RC_LAKE to a larger disk."
             ) from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        if reason in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise LakeUnwritable(
-                f"{error.filename or root}: cannot be written ({error.strerror}). "
+                f"{place}: cannot be written ({os.strerror(reason)}). "
                 f"Make the lake {root} writable for this user, or set RC_LAKE to a folder that is."
             ) from error
         raise
+
+
+def _disk_error(error: BaseException) -> int | None:
+    """Return the system's error number; DuckDB, Polars and worker processes hand it over as text only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    known = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    return next((number for number in known if os.strerror(number) in str(error)), None)

@@ -35,6 +35,8 @@ CURVES = (
     ("#56b4e9", (0, (1, 1))),
     ("#e69f00", (0, (8, 2))),
 )
+# Once round, the same lines come again with marks on them.
+MARKS = ("", "o", "s", "^", "x")
 PANELS_ACROSS = 3
 FAINT_CURVES_UP_TO = 3
 SETTINGS: dict[Any, Any] = {
@@ -61,20 +63,30 @@ def draw_scores(board: Scoreboard, contenders: Sequence[Contender], svg: Path, p
 
 def draw_losses(training: Mapping[str, Training], contenders: Sequence[Contender], svg: Path, png: Path) -> None:
     """Draw the loss of every tuned run by step, smoothed; where they are few, with what was smoothed."""
-    drawn = [one for one in contenders if one.run in training and training[one.run].loss]
+    by_run = {one.run: one for one in reversed(contenders) if one.run in training and training[one.run].loss}
+    drawn = [one for one in contenders if by_run.get(one.run) is one]
     with _drawing(7.2, 3.6) as figure:
         axes = figure.subplots()
         for at, one in enumerate(drawn):
-            colour, dashes = CURVES[at % len(CURVES)]
+            colour, dashes, mark = look(at)
             steps, losses = zip(*training[one.run].loss, strict=True)
             if len(drawn) <= FAINT_CURVES_UP_TO:
                 axes.plot(steps, losses, color=colour, linewidth=0.6, alpha=0.3)
-            axes.plot(steps, _smoothed(losses), color=colour, linestyle=dashes, linewidth=1.6, label=one.label)
+            axes.plot(
+                steps, _smoothed(losses), color=colour, linestyle=dashes, linewidth=1.6, label=one.label,
+                marker=mark, markevery=max(1, len(steps) // 8), markersize=4,
+            )  # fmt: skip
         axes.set(xlabel="step", ylabel="training loss (running mean)")
         axes.set_ylim(bottom=0)
         axes.grid(color="#dddddd", linewidth=0.6)
         figure.legend(loc="outside right upper", frameon=False, handlelength=3.2)
         _save(figure, svg, png)
+
+
+def look(at: int) -> tuple[str, Any, str]:
+    """Return colour, dashes and mark of the curve at a place in the legend."""
+    colour, dashes = CURVES[at % len(CURVES)]
+    return colour, dashes, MARKS[at // len(CURVES) % len(MARKS)]
 
 
 @contextmanager

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from rc_pipeline.reporting.pictures import CURVES, KINDS
+from rc_pipeline.reporting.pictures import KINDS, look
 
 
 def lightness(colour: str) -> float:
@@ -15,5 +15,5 @@ def test_kinds_of_runs_differ_in_lightness_enough_for_a_grey_print() -> None:
     assert all(lighter - darker > 0.2 for lighter, darker in pairwise(levels))
 
 
-def test_no_two_curves_share_their_dashes() -> None:
-    assert len({dashes for _, dashes in CURVES}) == len(CURVES)
+def test_thirty_curves_can_be_told_apart_without_their_colour() -> None:
+    assert len({look(at)[1:] for at in range(30)}) == 30

@@ -136,6 +136,8 @@ def test_braces_and_markup_of_a_row_stay_as_they_are() -> None:
         ("{{ context | length }} {{ context }}", "one two", "one two"),
         ("a {{ context.split() | join('_') }} b", "one two", "one_two"),
         ("{{ context[:3] }} | {{ context }}", "one two", "one two"),
+        ("{{ context | replace('one two', 'x') }} {{ context | upper }}", "one two", "ONE TWO"),
+        ("a {{ context | upper }} b", "one \ue000 \ue001 two", "ONE \ue000 \ue001 TWO"),
     ],
 )
 def test_the_passage_is_found_whatever_the_template_does_to_it(template: str, context: str, shown: str) -> None:

@@ -54,6 +54,17 @@ def test_a_prompt_that_cannot_fit_names_its_row_and_the_figures(
         encode(row(), tokenizer, alpaca, max_tokens=30)
 
 
+def test_the_figures_of_a_refusal_are_those_of_the_prompt(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
+    uncut = len(encode(row(output=None), tokenizer, alpaca, max_tokens=ROOMY).ids)
+    shortest = len(whole_text(tokenizer, cut_text(row(), alpaca, 0)))
+    answer = len(answer_ids(["bread"], tokenizer)[0])
+    figures = rf"has {uncut} tokens, {shortest} without its passage, {answer} for the answer, 2 kept free"
+    with pytest.raises(PromptTooLong, match=figures):
+        encode(row(), tokenizer, alpaca, max_tokens=shortest + answer + 1, room_for_answer=2)
+    exact = encode(row(), tokenizer, alpaca, max_tokens=shortest + answer + 2, room_for_answer=2)
+    assert exact.prompt_tokens == shortest
+
+
 def test_a_row_without_a_passage_is_never_cut(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
     lacking = {**row(), "passage_start": -1, "passage_end": -1}
     with pytest.raises(PromptTooLong):
@@ -154,18 +165,20 @@ def test_an_inexact_span_is_noticed(tokenizer: PreTrainedTokenizerFast, alpaca: 
 
 
 @pytest.mark.parametrize("max_tokens", range(70, 200, 7))
-def test_only_the_passage_is_cut_and_as_little_as_will_do(
+def test_only_the_passage_is_cut_at_the_last_token_that_fits(
     tokenizer: PreTrainedTokenizerFast, alpaca: Prompt, max_tokens: int
 ) -> None:
     encoded = encode(row(), tokenizer, alpaca, max_tokens=max_tokens, room_for_answer=5)
     answer = answer_ids(["bread"], tokenizer)[0]
-    kept = prefixes(row(), encoded, tokenizer, alpaca)
-    assert len(encoded.ids) <= max_tokens - 5
     assert encoded.ids[encoded.prompt_tokens :] == answer
     budget = max_tokens - 5 - len(answer)
-    longer = [len(whole_text(tokenizer, cut_text(row(), alpaca, kept + more))) for more in range(1, 30)]
-    assert max(longer) > budget
-    assert encoded.prompt_tokens >= budget - 2
+    text = alpaca.render(row()["instruction"], row()["input"])
+    start = text.index(PASSAGE)
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    places = [end - start for _, end in offsets if 0 <= end - start < len(PASSAGE)]
+    fitting = [place for place in places if len(whole_text(tokenizer, cut_text(row(), alpaca, place))) <= budget]
+    assert encoded.ids[: encoded.prompt_tokens] == whole_text(tokenizer, cut_text(row(), alpaca, max(fitting)))
+    assert prefixes(row(), encoded, tokenizer, alpaca) >= max(fitting)
 
 
 @FIXED_PARTS

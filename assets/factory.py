@@ -1,7 +1,6 @@
 """One Dagster asset for one node of the lineage: found in the lake, or built once."""
 
-from __future__ import annotations
-
+# No postponed annotations here: Dagster reads that of `context` as it stands.
 import base64
 import re
 from collections.abc import Callable, Mapping
@@ -52,7 +51,7 @@ def asset_for(node: Node, stage: Stage) -> dg.AssetsDefinition:
         metadata={"catalog": sorted(set(node.origins.values()))},
         required_resource_keys={"lake", "compute"},
     )
-    def _asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def _asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         lake: Lake = context.resources.lake
         artifact = _obtain(context, lake, node, stage)
         return _result(lake, artifact)
@@ -69,7 +68,8 @@ def _obtain(context: dg.AssetExecutionContext, lake: Lake, node: Node, stage: St
         context.log.warning(str(error))
         raise dg.RetryRequested(max_retries=1) from error
     except PERMANENT as error:
-        raise dg.Failure(f"{node.key}: {error}", allow_retries=False) from error
+        # The message says all that a person can act on; a bug raises something else and keeps its trace.
+        raise dg.Failure(f"{node.key}: {error}", allow_retries=False) from None
     if not artifact.reused:
         context.log.info(f"{node.key}: built in {artifact.manifest.seconds:.1f} s")
     return artifact

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rc_pipeline.instructions.build import build_instructions
-
 from assets.factory import Heavy, Stage
+from rc_pipeline.instructions.build import build_instructions
 from rc_pipeline.lake.build import Work
 from rc_pipeline.lake.outcome import Outcome
 
@@ -27,4 +26,10 @@ def build(work: Work, _: Heavy) -> Outcome:
     )
 
 
-STAGE = Stage(build, lambda _: {}, "Instruction, input and output of every row; one file a split.")
+CHECKS = {
+    "every_row_is_accounted_for": True,
+    "instruction_ids_are_unique": True,
+    "no_split_is_empty": False,
+    "passages_can_be_cut": False,
+}
+STAGE = Stage(build, lambda _: CHECKS, "Instruction, input and output of every row; one file a split.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from assets.factory import Heavy, Stage
 from rc_pipeline.corpora.sources import write_raw
 from rc_pipeline.lake.build import Work
@@ -10,7 +12,8 @@ from rc_pipeline.lake.outcome import Outcome
 
 def build(work: Work, _: Heavy) -> Outcome:
     """Bring a dataset's raw files within reach."""
-    return write_raw(source=work.settings["source"], fmt=str(work.settings["format"]), files=work.files, out=work.out)
+    settings: dict[str, Any] = dict(work.settings)
+    return write_raw(source=settings["source"], fmt=settings["format"], files=work.files, out=work.out)
 
 
 STAGE = Stage(build, lambda _: {}, "The files as their authors publish them.")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rc_pipeline.reporting.build import write_report
-
 from assets.factory import Heavy, Stage
 from rc_pipeline.lake.build import Work
 from rc_pipeline.lake.outcome import Outcome
+from rc_pipeline.reporting.build import CHECKS, write_report
 
 
 def build(work: Work, _: Heavy) -> Outcome:
@@ -33,4 +32,4 @@ def build(work: Work, _: Heavy) -> Outcome:
     )
 
 
-STAGE = Stage(build, lambda _: {}, "The comparison table, the ablations and the plots of a study.")
+STAGE = Stage(build, lambda _: CHECKS, "The comparison table, the ablations and the plots of a study.")

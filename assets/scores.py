@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rc_pipeline.scoring.build import score
-
 from assets.factory import Heavy, Stage
 from rc_pipeline.lake.build import Work
 from rc_pipeline.lake.outcome import Outcome
+from rc_pipeline.scoring.build import CHECKS, score
 
 
 def build(work: Work, _: Heavy) -> Outcome:
@@ -27,4 +26,4 @@ def build(work: Work, _: Heavy) -> Outcome:
     )
 
 
-STAGE = Stage(build, lambda _: {}, "Each measure with its 95 % interval, and the verdict on every question.")
+STAGE = Stage(build, lambda _: CHECKS, "Each measure with its 95 % interval, and the verdict on every question.")

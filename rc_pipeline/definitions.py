@@ -50,7 +50,7 @@ def job_name(study: str) -> str:
     return study.replace("-", "_")
 
 
-def _job(lineage: Lineage, study: str) -> dg.UnresolvedAssetJobDefinition:  # type: ignore[name-defined]
+def _job(lineage: Lineage, study: str) -> dg.UnresolvedAssetJobDefinition:
     keys = [dg.AssetKey(key.split("/")) for key in lineage.study(study)]
     return dg.define_asset_job(
         job_name(study),

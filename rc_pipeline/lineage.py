@@ -13,30 +13,30 @@ from typing import Any
 
 from rc_pipeline.catalog import Catalog, load_catalog
 from rc_pipeline.catalog.datasets import Dataset
-from rc_pipeline.catalog.models import BaseModelCard
+from rc_pipeline.catalog.models import BaseModelCard, FolderSource, ShippedSource
 from rc_pipeline.catalog.runs import Run
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.graph import Graph, Need, Node
 from rc_pipeline.lake.outcome import JSON
 
 # The domain modules that decide what a stage's artifacts say; a test holds that they import nothing else.
+SAMPLE = tuple(f"rc_pipeline.corpora.sample_{part}" for part in ("world", "documents", "text", "names"))
+READERS = ("readers", "alpaca", "archives", "cosmos_qa", "json_stream", "trivia_qa")
+RUNNING = ("rc_pipeline.prompting", "rc_pipeline.models.loading")
 CODE: dict[str, tuple[str, ...]] = {
-    "raw": ("rc_pipeline.corpora.sources",),
-    "raw/sample": (
-        "rc_pipeline.corpora.sources", "rc_pipeline.corpora.sample_world", "rc_pipeline.corpora.sample_text",
-        "rc_pipeline.corpora.sample_names",
-    ),
-    "tables": ("rc_pipeline.tables", "rc_pipeline.corpora.readers"),
+    "raw": ("rc_pipeline.corpora.sources", "rc_pipeline.corpora.readers", *SAMPLE),
+    "tables": ("rc_pipeline.tables", *(f"rc_pipeline.corpora.{part}" for part in READERS)),
     "instructions": ("rc_pipeline.instructions",),
-    "base_models": ("rc_pipeline.models.base",),
-    "base_models/recipe": ("rc_pipeline.models.base", "rc_pipeline.models.pretraining"),
-    "adapters": ("rc_pipeline.training", "rc_pipeline.prompting", "rc_pipeline.models.loading"),
-    "predictions": ("rc_pipeline.prediction", "rc_pipeline.prompting", "rc_pipeline.models.loading"),
+    "base_models": (
+        *(f"rc_pipeline.models.{part}" for part in ("base", "loading", "pretraining", "tiny_tokenizer")),
+        *SAMPLE,
+    ),
+    "adapters": ("rc_pipeline.training", *RUNNING),
+    "predictions": ("rc_pipeline.prediction", *RUNNING),
     "scores": ("rc_pipeline.scoring",),
     "reports": ("rc_pipeline.reporting",),
-}  # fmt: skip
+}
 SHIPPED = PROJECT / "rc_pipeline" / "models"
-STAGES = ("raw", "tables", "instructions", "base_models", "adapters", "predictions", "scores", "reports")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _nodes(catalog: Catalog, inbox: Path) -> Iterator[Node]:
     for name, card in catalog.models.items():
         yield _base_model(catalog, name, card, inbox)
     for run in catalog.runs.values():
-        yield from _run_nodes(catalog, run)
+        yield from _run_nodes(catalog, run, inbox)
     for name in catalog.studies:
         yield _report(catalog, name)
 
@@ -75,7 +75,7 @@ def _dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
     source, files = _source(dataset.source.model_dump(mode="json", exclude_none=True), inbox)
     yield Node(
         key=f"raw/{name}", stage="raw", settings={"format": dataset.format, "source": source}, files=files,
-        code=CODE["raw/sample" if "sample" in source else "raw"], origins=origin, about=about,
+        code=CODE["raw"], origins=origin, about=about,
     )  # fmt: skip
     yield Node(
         key=f"tables/{name}", stage="tables", files=files, needs={"raw": Need(f"raw/{name}")},
@@ -112,30 +112,42 @@ def _source(source: dict[str, Any], inbox: Path) -> tuple[dict[str, JSON], dict[
 
 def _base_model(catalog: Catalog, name: str, card: BaseModelCard, inbox: Path) -> Node:
     source: dict[str, Any] = card.source.model_dump(mode="json", exclude_none=True)
-    files: dict[str, Path] = {}
-    if "shipped" in source or "folder" in source:
-        folder = SHIPPED / source["shipped"] if "shipped" in source else inbox / source["folder"]
-        files = {path.name: path for path in sorted(folder.glob("*")) if _is_weights(path)}
-        files = files or {"config.json": folder / "config.json"}
-        source = {"files": sorted(files)}
+    if "folder" in source:
+        source = {"folder": ""}
     return Node(
-        key=f"base_models/{name}", stage="base_models", settings={"source": source, "family": card.family}, files=files,
-        code=CODE["base_models/recipe" if "recipe" in source else "base_models"],
-        origins={"": catalog.origin("models", name)}, about=_about(card, card.family),
+        key=f"base_models/{name}", stage="base_models", settings={"source": source, "family": card.family},
+        files=_weights(card, inbox), code=CODE["base_models"], origins={"": catalog.origin("models", name)},
+        about=_about(card, card.family),
     )  # fmt: skip
+
+
+def _weights(card: BaseModelCard, inbox: Path) -> dict[str, Path]:
+    """Return the files of a model that lies in a folder; one that has none waits for its config.json."""
+    match card.source:
+        case ShippedSource(shipped=name):
+            folder = SHIPPED / name
+        case FolderSource(folder=path):
+            folder = inbox / path
+        case _:
+            return {}
+    found = {path.name: path for path in sorted(folder.glob("*")) if _is_weights(path)}
+    return found or {"config.json": folder / "config.json"}
 
 
 def _is_weights(path: Path) -> bool:
     return path.is_file() and path.suffix in {".json", ".safetensors", ".model", ".bin", ".txt", ".jinja"}
 
 
-def _run_nodes(catalog: Catalog, run: Run) -> Iterator[Node]:
+def _run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
     card = catalog.models[run.model]
-    prompt = catalog.prompts[run.prompt.template].model_dump(mode="json", exclude={"description"})
-    prompt["name"] = run.prompt.template
+    # A user's own weights are read where they lie now, and hashed before and after.
+    files = _weights(card, inbox) if isinstance(card.source, FolderSource) else {}
+    # A resolved run names its template; the model's own is filled in when the study names none.
+    template = str(run.prompt.template)
+    prompt = catalog.prompts[template].model_dump(mode="json", exclude={"description"}) | {"name": template}
     origins = {
         "": run_origin(catalog, run),
-        "prompt": catalog.origin("prompts", run.prompt.template),
+        "prompt": catalog.origin("prompts", template),
         "context_tokens": catalog.origin("models", run.model),
         "family": catalog.origin("models", run.model),
     }
@@ -149,7 +161,7 @@ def _run_nodes(catalog: Catalog, run: Run) -> Iterator[Node]:
                                "shots": run.prompt.shots},
             needs=base | {f"train.{name}.{split}": Need(f"instructions/{name}", f"{split}.parquet")
                           for name in run.train_on for split in catalog.datasets[name].train_splits},
-            code=CODE["adapters"], origins=origins, about=about,
+            files=files, code=CODE["adapters"], origins=origins, about=about,
         )  # fmt: skip
     for eval_set, rows in run.evaluate_on.items():
         name, split = eval_set.split("/")
@@ -161,7 +173,7 @@ def _run_nodes(catalog: Catalog, run: Run) -> Iterator[Node]:
             settings=common | {"run": run.name, "eval_set": eval_set, "rows": rows, "shots": run.prompt.shots,
                                "answer": run.answer.model_dump(mode="json")},
             needs=base | adapter | {"instructions": instructions},
-            code=CODE["predictions"], origins=origins, about=about,
+            files=files, code=CODE["predictions"], origins=origins, about=about,
         )  # fmt: skip
         yield Node(
             key=f"scores/{key}", stage="scores",

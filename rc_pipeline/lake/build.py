@@ -104,6 +104,7 @@ class Lake:
         for role, need in node.needs.items():
             state = planner.state(need.key)
             if not isinstance(state, Cached):
+                self._require_loaded_code(self.graph[need.key])
                 reason = state.reason if isinstance(state, ToBuild) else f"waits for {', '.join(state.waits_for)}"
                 raise NotReady(f"{node.key} is built from {need.key}, which has to be built first: {reason}")
             refused = state.artifact.manifest.refused_by()

@@ -81,7 +81,8 @@ def _be_deterministic() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The same as use_deterministic_algorithms(True, warn_only=True), which imports the compiler for half a second.
+    torch.set_deterministic_debug_mode("warn")
 
 
 def _trainer(spec: Mapping[str, Any], examples: Examples, tokenizer: PreTrainedTokenizerFast, scratch: Path) -> Trainer:

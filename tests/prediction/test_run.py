@@ -64,7 +64,7 @@ def test_an_adapter_without_a_prompt_is_refused(llama: Path, tmp_path: Path) -> 
 
 
 def test_an_empty_evaluation_set_is_refused(llama: Path, tmp_path: Path) -> None:
-    with pytest.raises(NothingToAsk, match="questions.parquet"):
+    with pytest.raises(NothingToAsk, match=r"questions\.parquet"):
         run(spec_of(llama, tmp_path, mixed(), rows=0))
 
 

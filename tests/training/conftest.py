@@ -19,7 +19,7 @@ def one_thread() -> Iterator[None]:
 
     torch.set_num_threads(1)
     yield
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")
 
 
 @pytest.fixture(scope="session", params=FAMILIES)

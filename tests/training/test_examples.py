@@ -18,7 +18,7 @@ def source(path: Path, frame: pl.DataFrame, rows: int | None, files: int = 1) ->
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(FileNotFoundError, match="gone.parquet"):
+    with pytest.raises(FileNotFoundError, match=r"gone\.parquet"):
         select_rows([{"dataset": "toy", "files": ["gone.parquet"], "rows": None}])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from random import Random
 
 from rc_pipeline.corpora.sample_text import Asked, Passage, article, natural, story
@@ -25,37 +25,34 @@ def _options(rng: Random, passage: Passage, turn: int) -> str:
     return "".join(f"- {answer}\n" for answer in answers[:4])
 
 
-def _tell(rng: Random, passage: Passage, asked: Asked, turn: int) -> str:
-    options = _options(rng, passage, turn) if rng.random() < 0.5 else ""
-    return f"Question: {asked.question}\n{options}{asked.sentence}\n"
-
-
-def _choose(rng: Random, passage: Passage, asked: Asked, turn: int) -> str:
-    options = _options(rng, passage, turn)
-    return f"Question: {asked.question}\n{options}The best answer is {_bare(asked)}\n"
-
-
 def _bare(asked: Asked) -> str:
     return asked.answer if asked.answer.endswith(" .") else f"{asked.answer} ."
 
 
-Layout = Callable[[Random, Passage, Asked, int], str]
-
 # Full sentences, and bare answers only behind a lead-in: nothing here ends after a bare answer,
 # because answering so is what tuning is meant to teach.
-_LAYOUTS: tuple[Layout, ...] = (
-    lambda rng, passage, asked, turn: f"{asked.sentence}\n",
-    lambda rng, passage, asked, turn: f"- {asked.sentence}\n",
-    lambda rng, passage, asked, turn: f"Q: {asked.question}\nA: {asked.sentence}\n",
-    lambda rng, passage, asked, turn: f"{asked.question} {asked.sentence}\n",
-    lambda rng, passage, asked, turn: f"{asked.question}\n{asked.sentence}\n\n",
-    _tell,
-    lambda rng, passage, asked, turn: f"{asked.question} The answer is {_bare(asked)}\n",
-    lambda rng, passage, asked, turn: f"Q: {asked.question}\nIt is {_bare(asked)}\n",
-    lambda rng, passage, asked, turn: f"Question: {asked.question}\nAnswer: {_bare(asked)}\n",
-    lambda rng, passage, asked, turn: f"{asked.question} = {_bare(asked)}\n",
-    _choose,
+_LAYOUTS = (
+    "{sentence}\n",
+    "- {sentence}\n",
+    "Q: {question}\nA: {sentence}\n",
+    "{question} {sentence}\n",
+    "{question}\n{sentence}\n\n",
+    "Question: {question}\n{perhaps_options}{sentence}\n",
+    "{question} The answer is {bare}\n",
+    "Q: {question}\nIt is {bare}\n",
+    "Question: {question}\nAnswer: {bare}\n",
+    "{question} = {bare}\n",
+    "Question: {question}\n{options}The best answer is {bare}\n",
 )
+
+
+def _remark(rng: Random, layout: str, passage: Passage, asked: Asked, turn: int) -> str:
+    parts = {"question": asked.question, "sentence": asked.sentence, "bare": _bare(asked)}
+    if "{perhaps_options}" in layout:
+        parts["perhaps_options"] = _options(rng, passage, turn) if rng.random() < 0.5 else ""
+    if "{options}" in layout:
+        parts["options"] = _options(rng, passage, turn)
+    return layout.format(**parts)
 
 
 _DASHES = (" - ", ": ", " = ", " -> ", ", ")
@@ -80,7 +77,7 @@ def _talk(rng: Random, passage: Passage) -> Iterator[str]:
         if mixed:
             layout = rng.choice(_LAYOUTS)
         turn = rng.randrange(len(fact.asked))
-        yield layout(rng, passage, fact.asked[turn], turn)
+        yield _remark(rng, layout, passage, fact.asked[turn], turn)
 
 
 def _body(rng: Random, passage: Passage) -> str:
@@ -94,17 +91,17 @@ def _body(rng: Random, passage: Passage) -> str:
 
 def document(rng: Random) -> str:
     """Write one document: a heading, a passage, and talk about its facts."""
-    passage = rng.choice((story, article))(rng, "learn")
+    passage = story(rng, "learn", (2, 4)) if rng.random() < 0.5 else article(rng, "learn", (2, 6))
     head = rng.choice(_INSTRUCTION_HEADS if rng.random() < 0.3 else _PLAIN_HEADS)
     text = head.format(task=rng.choice(INSTRUCTIONS)) + _body(rng, passage) + rng.choice(_BREAKS)
-    # A second remark on a fact could be copied from the first, so most documents stop after one.
-    for _ in range(rng.choice((1, 1, 2))):
+    # A later remark on a fact can be copied from an earlier one, so more rounds teach less.
+    for _ in range(rng.choice((1, 2, 2))):
         text += "".join((_table if rng.random() < 0.35 else _talk)(rng, passage))
     return natural(text) if rng.random() < 0.5 else text
 
 
 def documents(seed: int) -> Iterator[str]:
     """Yield documents without end; every name in them is from the pool `learn`."""
-    rng = Random(f"documents {seed}")
+    rng = Random(f"documents {seed}")  # noqa: S311
     while True:
         yield document(rng)

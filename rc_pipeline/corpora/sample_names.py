@@ -9,22 +9,26 @@ from typing import Literal
 
 Pool = Literal["learn", "valid", "test"]
 
+
+def words(text: str) -> tuple[str, ...]:
+    """Part a line of words."""
+    return tuple(text.split())
+
+
 # Two letters and two letters, so that a tokenizer can give each half one token.
-PERSON_FIRST = tuple(
+PERSON_FIRST = words(
     "Ta Mi Ro Le Ka Su Do Ne Vi Ba Ze Fo Lu Pa Gi He Jo Ku Ma Ti "
-    "Ri So De Na Vo Bi Fa Lo Pu Ga Ja Ke Mu To Ra Si Du No Ve Po".split()
+    "Ri So De Na Vo Bi Fa Lo Pu Ga Ja Ke Mu To Ra Si Du No Ve Po"
 )
-PERSON_SECOND = tuple(
+PERSON_SECOND = words(
     "vo dor bel tu zan kos pia vek dis fen gar hul jin kam pov tam vin wes yan zor bri dak fil "
-    "gus hab jor kir cas bex dul fip gom hux jub kez wup yol vam zed cof".split()
+    "gus hab jor kir cas bex dul fip gom hux jub kez wup yol vam zed cof"
 )
-PLACE_FIRST = tuple(
+PLACE_FIRST = words(
     "Brin Mell Asp Corn Whit Elder Stan Hel Nor Thorn Wald Crag Elk Gren Hart Rook Lang Mar "
-    "Old Penn Rush Sel Tor Under West Wynd Black Cold Dun East Fen Glen High Iron Long Mill".split()
+    "Old Penn Rush Sel Tor Under West Wynd Black Cold Dun East Fen Glen Holt Iron Long Mill"
 )
-PLACE_SECOND = tuple(
-    "ford ham cliff ton wick bury field stead mouth bridge view well wood moor worth combe".split()
-)
+PLACE_SECOND = words("ford brook cliff ton wick bury field stead mouth bridge view well wood moor worth combe")
 
 
 def _pool_of(name: str) -> Pool:
@@ -37,13 +41,8 @@ def _pool_of(name: str) -> Pool:
 
 @cache
 def _by_first(pool: Pool, kind: Literal["person", "place"]) -> dict[str, tuple[str, ...]]:
-    firsts, seconds = (
-        (PERSON_FIRST, PERSON_SECOND) if kind == "person" else (PLACE_FIRST, PLACE_SECOND)
-    )
-    table = {
-        first: tuple(first + second for second in seconds if _pool_of(first + second) == pool)
-        for first in firsts
-    }
+    firsts, seconds = (PERSON_FIRST, PERSON_SECOND) if kind == "person" else (PLACE_FIRST, PLACE_SECOND)
+    table = {first: tuple(first + second for second in seconds if _pool_of(first + second) == pool) for first in firsts}
     return {first: names for first, names in table.items() if names}
 
 

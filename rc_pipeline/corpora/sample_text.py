@@ -7,29 +7,27 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from rc_pipeline.corpora.sample_names import Pool, draw_people, draw_places
+from rc_pipeline.corpora.sample_names import Pool, draw_people, draw_places, words
 
-ANIMALS = "dog cat horse goat cow hen duck pig fox sheep".split()
-THINGS = (
+ANIMALS = words("dog cat horse goat cow hen duck pig fox sheep")
+THINGS = words(
     "loaf jug lamp rope drum coat boat cake knife clock chair ladder basket kettle ring flute "
     "map book hat bell shirt stone wheel brush box cup plate candle pencil bag shoe blanket"
-).split()
-SPOTS = (
+)
+SPOTS = words(
     "market river mill forest school harbour garden station bridge library bakery farm church "
     "hill castle beach shop well field inn"
-).split()
-ACTS = "buy sell find fetch fix paint borrow clean hide draw wash weigh".split()
-FEELINGS = (
-    "happy sad angry tired proud afraid calm curious worried bored glad lonely nervous hungry"
-).split()
-STATES = "ill lost new broken warm cold late gone safe small heavy old wet dirty open".split()
-ROLES = (
+)
+ACTS = words("buy sell find fetch fix paint borrow clean hide draw wash weigh")
+FEELINGS = words("happy sad angry tired proud afraid calm curious worried bored glad lonely nervous hungry")
+STATES = words("ill lost new broken warm cold late gone safe small heavy old wet dirty open")
+ROLES = words(
     "teacher baker doctor miller judge sailor farmer nurse priest singer soldier tailor writer "
     "painter hunter guard cook clerk weaver fisher"
-).split()
-TIMES = "lunch dinner school work breakfast church dark sunrise noon winter".split()
-MOODS = "cold warm quiet busy rainy sunny windy grey bright long".split()
-PARTS = "morning day evening afternoon night".split()
+)
+TIMES = words("lunch dinner school work breakfast church dark sunrise noon winter")
+MOODS = words("cold warm quiet busy rainy sunny windy grey bright long")
+PARTS = words("morning day evening afternoon night")
 
 
 @dataclass(frozen=True)
@@ -140,9 +138,9 @@ _STORY_KINDS: tuple[Callable[[Random, list[str]], list[Fact]], ...] = (
 )
 
 
-def story(rng: Random, pool: Pool) -> Passage:
-    """Tell of four people who each did the same sort of thing for a reason of their own."""
-    names = draw_people(rng, pool, 4)
+def story(rng: Random, pool: Pool, people: tuple[int, int] = (4, 4)) -> Passage:
+    """Tell of people who each did the same sort of thing for a reason of their own."""
+    names = draw_people(rng, pool, rng.randint(*people))
     (place,) = draw_places(rng, pool, 1)
     facts = rng.choice(_STORY_KINDS)(rng, names)
     opening = f"It was a {rng.choice(MOODS)} {rng.choice(PARTS)} in {place} ."
@@ -172,11 +170,11 @@ RELATIONS = (
     ),
     Relation(
         "person", "thing", "{s} works as a {v} .",
-        ("What is the job of {s} ?", "What does {s} work as ?"), tuple(ROLES),
+        ("What is the job of {s} ?", "What does {s} work as ?"), ROLES,
     ),
     Relation(
         "person", "thing", "{s} owns a {v} .",
-        ("What does {s} own ?", "Which thing does {s} own ?"), tuple(THINGS + ANIMALS),
+        ("What does {s} own ?", "Which thing does {s} own ?"), THINGS + ANIMALS,
     ),
     Relation(
         "place", "person", "The mayor of {s} is {v} .",
@@ -188,14 +186,14 @@ RELATIONS = (
     ),
     Relation(
         "place", "thing", "{s} is known for its {v} .",
-        ("What is {s} known for ?", "Which thing is {s} known for ?"), tuple(SPOTS + THINGS),
+        ("What is {s} known for ?", "Which thing is {s} known for ?"), SPOTS + THINGS,
     ),
 )  # fmt: skip
 
 
-def article(rng: Random, pool: Pool) -> Passage:
-    """State four to six facts, each about a subject of its own, most of them of one kind."""
-    count = rng.randint(4, 6)
+def article(rng: Random, pool: Pool, stated: tuple[int, int] = (4, 6)) -> Passage:
+    """State a few facts, each about a subject of its own, most of them of one kind."""
+    count = rng.randint(*stated)
     people, places = draw_people(rng, pool, 2 * count), draw_places(rng, pool, 2 * count)
     things = rng.sample(THINGS, count)
     relations = rng.sample(RELATIONS, 2)
@@ -209,9 +207,7 @@ def article(rng: Random, pool: Pool) -> Passage:
         else:
             value = (people if relation.value_kind == "person" else places).pop()
         said = relation.statement.format(s=subject, v=value)
-        asked = tuple(
-            Asked(question.format(s=subject), value, said) for question in relation.questions
-        )
+        asked = tuple(Asked(question.format(s=subject), value, said) for question in relation.questions)
         facts.append(Fact(subject, said, asked, relation.value_kind))
     rng.shuffle(facts)
     return Passage(facts[0].subject, tuple(fact.statement for fact in facts), tuple(facts))

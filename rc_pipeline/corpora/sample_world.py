@@ -17,7 +17,7 @@ from rc_pipeline.corpora.sample_documents import documents
 from rc_pipeline.corpora.sample_names import Pool
 from rc_pipeline.corpora.sample_text import Asked, Fact, Passage, article, natural, story
 
-COSMOS_HEADER = "id,context,question,answer0,answer1,answer2,answer3,label".split(",")
+COSMOS_HEADER = ["id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label"]
 NONE_OF_THEM = "None of the above choices ."
 
 
@@ -30,11 +30,11 @@ def write_cosmos(folder: Path, *, seed: int, train: int, valid: int, test: int) 
     """Write train.csv, valid.csv and test.jsonl with that many rows, as Cosmos QA lays them out."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "train.csv", folder / "valid.csv", folder / "test.jsonl"]
-    _write_csv(paths[0], _cosmos_rows(Random(f"cosmos train {seed}"), "learn", train))
-    _write_csv(paths[1], _cosmos_rows(Random(f"cosmos valid {seed}"), "valid", valid))
+    _write_csv(paths[0], _cosmos_rows("train", "learn", seed, train))
+    _write_csv(paths[1], _cosmos_rows("valid", "valid", seed, valid))
     lines = [
         json.dumps({key: value for key, value in row.items() if key != "label"})
-        for row in _cosmos_rows(Random(f"cosmos test {seed}"), "test", test)
+        for row in _cosmos_rows("test", "test", seed, test)
     ]
     paths[2].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
     return paths
@@ -47,8 +47,9 @@ def _write_csv(path: Path, rows: list[dict[str, str | int]]) -> None:
         writer.writerows(rows)
 
 
-def _cosmos_rows(rng: Random, pool: Pool, count: int) -> list[dict[str, str | int]]:
+def _cosmos_rows(split: str, pool: Pool, seed: int, count: int) -> list[dict[str, str | int]]:
     """Write two to four questions a story until there are enough rows."""
+    rng = Random(f"cosmos {split} {seed}")  # noqa: S311
     rows: list[dict[str, str | int]] = []
     told: set[str] = set()
     while len(rows) < count:
@@ -97,7 +98,7 @@ def write_trivia(folder: Path, *, seed: int, train: int, dev: int, test: int) ->
     ]
     for domain in ("wikipedia", "web"):
         for split, pool, count in splits:
-            rng = Random(f"trivia {domain} {split} {seed}")
+            rng = Random(f"trivia {domain} {split} {seed}")  # noqa: S311
             wanted = count if domain == "wikipedia" else max(1, count // 10)
             data = _TriviaWriter(rng, pool, domain, split, members).questions(wanted)
             members[f"qa/{domain}-{split}.json"] = _qa_file(data, domain, split, verified=False)
@@ -145,9 +146,7 @@ def _write_tar(path: Path, members: dict[str, bytes]) -> None:
 class _TriviaWriter:
     """Writes the questions of one file and adds their evidence to the members of the archive."""
 
-    def __init__(
-        self, rng: Random, pool: Pool, domain: str, split: str, members: dict[str, bytes]
-    ) -> None:
+    def __init__(self, rng: Random, pool: Pool, domain: str, split: str, members: dict[str, bytes]) -> None:
         self.rng, self.pool, self.domain, self.split = rng, pool, domain, split
         self.members = members
         self.prefix = {"wikipedia": "sw", "web": "sb"}[domain]
@@ -208,9 +207,7 @@ class _TriviaWriter:
             name = f"{title}_({number}).txt"
         return name
 
-    def _datum(
-        self, fact: Fact, pages: dict[str, list[dict[str, Any]]], number: int
-    ) -> dict[str, Any]:
+    def _datum(self, fact: Fact, pages: dict[str, list[dict[str, Any]]], number: int) -> dict[str, Any]:
         asked = self.rng.choice(fact.asked)
         datum: dict[str, Any] = {
             **pages,

@@ -1,0 +1,1 @@
+"""Raw corpora: one module a format, and the sample world that the demo runs on."""

@@ -209,7 +209,7 @@ def stated_fact_recall(
 
     rng = Random(f"recall {seed}")  # noqa: S311
     right, asked = 0, 0
-    model.train(False)
+    model.eval()  # type: ignore[no-untyped-call]
     for number in range(passages):
         passage = (story, article)[number % 2](rng, "valid")
         prompts, wanted = _recall_prompts(tokenizer, passage)
@@ -240,7 +240,7 @@ def save(out: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast)
     import copy
 
     out.mkdir(parents=True, exist_ok=True)
-    stored = copy.deepcopy(model).half()
+    stored = copy.deepcopy(model).half()  # type: ignore[no-untyped-call]
     stored.save_pretrained(out)
     tokenizer.save_pretrained(out)
 

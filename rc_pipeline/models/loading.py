@@ -73,6 +73,8 @@ def load_model(
         _keep_gradients_right(model)
     else:
         model.to(device)
+    # Prompts are padded at the right, where no mask is needed; GPT-2 would warn of the padding that it sees.
+    model.config.pad_token_id = None
     if adapter is not None:
         model = _with_adapter(model, adapter, merge=precision == torch.float32 and not quantised)
     return model.eval()  # type: ignore[no-any-return]

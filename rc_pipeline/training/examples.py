@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,8 @@ class Examples:
         """Return a hash of all ids and labels in order."""
         digest = hashlib.sha256()
         for example in self.encoded:
-            digest.update(f"{example.ids}{example.labels}\n".encode())
+            for numbers in (example.ids, example.labels):
+                digest.update(len(numbers).to_bytes(4, "little") + array("i", numbers).tobytes())
         return digest.hexdigest()
 
 

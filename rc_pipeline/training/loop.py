@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 IGNORED = -100
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 STEPS_BETWEEN_CHECKPOINTS = 200
+# Saving takes no more than this share of the time, however slow the disk.
+SHARE_FOR_CHECKPOINTS = 0.02
 # Tokens of one forward pass, padding included; a larger batch is summed up from several.
 MICRO_BATCH_TOKENS = 16_384
+# What a token leaves behind in a layer for the backward pass, in bytes a unit of width, with adapters everywhere.
+ACTIVATION_BYTES = 64
+SHARE_OF_FREE_MEMORY = 0.5
 
 
 class TrainingDiverged(RuntimeError):
@@ -54,6 +59,35 @@ class Journal:
 
 
 @dataclass
+class Saving:
+    """When to save: every so many steps or seconds, but never so often that it slows the training down."""
+
+    checkpoints: Checkpoints
+    every_steps: int
+    finished_at: float = field(default_factory=time.monotonic)
+    seconds_taken: float = 0.0
+
+    def is_due(self, done: int) -> bool:
+        """Say whether the state after `done` steps is worth its writing."""
+        waited = time.monotonic() - self.finished_at
+        wait = max(SECONDS_BETWEEN_CHECKPOINTS, self.seconds_taken / SHARE_FOR_CHECKPOINTS)
+        return done % self.every_steps == 0 or waited > wait
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint and remember what it cost."""
+        started = time.monotonic()
+        self.checkpoints.save(checkpoint)
+        self.finished_at = time.monotonic()
+        self.seconds_taken = self.finished_at - started
+
+
+def tokens_that_fit(free_bytes: int, *, layers: int, width: int) -> int:
+    """Return how many tokens one forward pass may hold in the memory that is free beside the weights."""
+    a_token = layers * width * ACTIVATION_BYTES
+    return max(1, min(MICRO_BATCH_TOKENS, int(SHARE_OF_FREE_MEMORY * free_bytes / a_token)))
+
+
+@dataclass
 class Trainer:
     """A model with an adapter, its optimiser, and the plan of its steps."""
 
@@ -67,6 +101,7 @@ class Trainer:
     max_grad_norm: float
     checkpoints: Checkpoints
     checkpoint_steps: int = STEPS_BETWEEN_CHECKPOINTS
+    micro_batch_tokens: int = MICRO_BATCH_TOKENS
 
     def __post_init__(self) -> None:
         import torch
@@ -82,7 +117,7 @@ class Trainer:
         """Make all steps that no checkpoint has made already."""
         journal = self._resume(note)
         self.model.train()
-        last_saved = time.monotonic()
+        saving = Saving(self.checkpoints, self.checkpoint_steps)
         for step in range(len(journal.losses), len(self.batches)):
             started = time.monotonic()
             loss, tokens = self._step(step)
@@ -98,11 +133,8 @@ class Trainer:
                 }
             )
             done = step + 1
-            if done < len(self.batches) and (
-                done % self.checkpoint_steps == 0 or now - last_saved > SECONDS_BETWEEN_CHECKPOINTS
-            ):
-                self.checkpoints.save(Checkpoint(done, self._state(), journal.losses))
-                last_saved = now
+            if done < len(self.batches) and saving.is_due(done):
+                saving.save(Checkpoint(done, self._state(), journal.losses))
             progress(done, len(self.batches), loss=loss)
         self.model.eval()
         return journal
@@ -116,7 +148,7 @@ class Trainer:
         batch = self.batches[step]
         labelled = sum(sum(label != IGNORED for label in self.examples[i].labels[1:]) for i in batch)
         total, tokens = 0.0, 0
-        for part in micro_batches(batch, self.lengths, MICRO_BATCH_TOKENS):
+        for part in micro_batches(batch, self.lengths, self.micro_batch_tokens):
             loss = self._summed_loss(part) / max(1, labelled)
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()

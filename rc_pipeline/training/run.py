@@ -100,6 +100,7 @@ def _trainer(spec: Mapping[str, Any], examples: Examples, tokenizer: PreTrainedT
         epochs=tune["epochs"],
         seed=seed,
     )
+    micro_batch_tokens = _fit_into_memory(model, longest=max(len(example.ids) for example in examples.encoded))
     identity = sha256_json({key: spec[key] for key in DECIDING} | {"examples": examples.identity()})
     return Trainer(
         model=add_adapter(model, tune, seed=seed),
@@ -112,7 +113,25 @@ def _trainer(spec: Mapping[str, Any], examples: Examples, tokenizer: PreTrainedT
         max_grad_norm=tune["max_grad_norm"],
         checkpoints=Checkpoints(scratch, identity),
         checkpoint_steps=int(spec.get("checkpoint_steps", STEPS_BETWEEN_CHECKPOINTS)),
+        micro_batch_tokens=micro_batch_tokens,
     )
+
+
+def _fit_into_memory(model: Any, longest: int) -> int:
+    """Return the tokens of one forward pass; a GPU that cannot hold one row's activations computes them twice."""
+    from rc_pipeline.training.loop import MICRO_BATCH_TOKENS, tokens_that_fit
+
+    if model.device.type == "cpu":
+        return MICRO_BATCH_TOKENS
+    import torch
+
+    free_bytes, _ = torch.cuda.mem_get_info(model.device)
+    size = model.config
+    tokens = tokens_that_fit(free_bytes, layers=size.num_hidden_layers, width=size.hidden_size)
+    if tokens >= longest:
+        return tokens
+    model.activation_checkpointing_enable()
+    return longest
 
 
 def _write(spec: Mapping[str, Any], out: Path, trainer: Trainer, examples: Examples, journal: Journal) -> list[Check]:

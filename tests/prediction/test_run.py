@@ -173,6 +173,25 @@ def test_identical_questions_are_asked_once(llama: Path, tmp_path: Path) -> None
     assert predictions(spec)["answer"].n_unique() == 1
 
 
+def test_a_killed_run_goes_on_where_it_was(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(Exception):
+        pass
+
+    class Deadly(Progress):
+        def __call__(self, done: int, total: int, **figures: float) -> None:
+            if done >= 16:
+                raise Killed
+
+    monkeypatch.setattr("rc_pipeline.prediction.run.SECONDS_BETWEEN_SHARDS", 0.0)
+    spec = spec_of(llama, tmp_path, mixed())
+    with pytest.raises(Killed):
+        predict(spec, Deadly("prediction", [].append))
+
+    outcome = run(spec)
+
+    assert (outcome.metadata["cached_rows"], outcome.metadata["computed_rows"]) == (20, 4)
+
+
 CALL_THAT_IMPORTS_NO_TORCH = """
 import json, sys
 from rc_pipeline.prediction.__main__ import work

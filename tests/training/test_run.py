@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from rc_pipeline.lake.outcome import Outcome
+from rc_pipeline.models.loading import load_tokenizer
 from rc_pipeline.training.adapter import TuneError
-from rc_pipeline.training.loop import TrainingDiverged
-from rc_pipeline.training.run import train
+from rc_pipeline.training.loop import TrainingDiverged, tokens_that_fit
+from rc_pipeline.training.run import _examples, _trainer, train
 from rc_pipeline.worker import Progress
 from tests.models.tiny_models import PROMPT, instructions, training_spec, write_model
 
@@ -148,22 +149,43 @@ def test_a_checkpoint_of_another_training_set_is_not_used(llama: Path, tmp_path:
     assert run(other).metadata["resumed_at_step"] == 0
 
 
-def test_micro_batches_add_up_to_the_whole_batch(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = training_spec(llama, tmp_path / "whole", instructions(32), batch_size=16)
-    split = training_spec(llama, tmp_path / "split", instructions(32), batch_size=16)
+def test_micro_batches_add_up_to_the_whole_batch(llama: Path, tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(llama)
+    spec = training_spec(llama, tmp_path, instructions(32), batch_size=16)
+    examples = _examples(spec, tokenizer)
+    whole, split = (_trainer(spec, examples, tokenizer, tmp_path / name) for name in "ab")
+    split.micro_batch_tokens = 100
 
-    run(whole)
-    monkeypatch.setattr("rc_pipeline.training.loop.MICRO_BATCH_TOKENS", 100)
-    run(split)
+    whole_losses, split_losses = (
+        trainer.run(Progress("training", [].append), print).losses for trainer in (whole, split)
+    )
 
-    assert losses(split) == pytest.approx(losses(whole), abs=2e-3)
+    assert split_losses == pytest.approx(whole_losses, abs=1e-4)
+
+
+def test_recomputed_activations_change_no_loss(family_base: tuple[str, Path], tmp_path: Path) -> None:
+    _, base = family_base
+    tokenizer = load_tokenizer(base)
+    spec = training_spec(base, tmp_path, instructions(16))
+    examples = _examples(spec, tokenizer)
+    kept, recomputed = (_trainer(spec, examples, tokenizer, tmp_path / name) for name in "ab")
+    recomputed.model.get_base_model().activation_checkpointing_enable()
+
+    losses_kept, losses_recomputed = (
+        trainer.run(Progress("training", [].append), print).losses for trainer in (kept, recomputed)
+    )
+
+    assert losses_recomputed == pytest.approx(losses_kept, abs=1e-5)
+
+
+def test_a_gpu_holds_no_more_tokens_at_once_than_its_memory() -> None:
+    assert tokens_that_fit(80 * 2**30, layers=40, width=2304) > 4096
+    assert tokens_that_fit(8 * 2**30, layers=40, width=2304) < 1024
+    assert tokens_that_fit(0, layers=40, width=2304) == 1
 
 
 def test_padding_and_kept_positions_do_not_change_the_loss(family_base: tuple[str, Path], tmp_path: Path) -> None:
     import torch
-
-    from rc_pipeline.models.loading import load_tokenizer
-    from rc_pipeline.training.run import _examples, _trainer
 
     _, base = family_base
     spec = training_spec(base, tmp_path, instructions(6), loss_on="everything")

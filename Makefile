@@ -15,6 +15,8 @@ export DAGSTER_HOME := $(LAKE)/dagster_home
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export TOKENIZERS_PARALLELISM := false
+# Dagster says at every start that `job execute` has a successor of another project layout.
+export PYTHONWARNINGS := ignore:Function
 
 .PHONY: help setup demo ui test lint types bench clean
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -163,7 +164,8 @@ def sql(query: str) -> None:
         with lake.warehouse.connect() as connection:
             answer = connection.sql(query)
             if answer is not None:
-                click.echo(str(answer), nl=False)
+                width = shutil.get_terminal_size((200, 24)).columns
+                answer.show(max_width=width, max_rows=1000)
     except duckdb.Error as error:
         raise click.ClickException(str(error)) from error
 

@@ -13,6 +13,7 @@ from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.folder import lake_folder
 from rc_pipeline.lineage import Lineage, load_lineage
 from resources.compute import Compute
+from resources.console import console_logger
 from resources.lake import lake_resource
 
 STAGES: dict[str, Stage] = {
@@ -25,8 +26,8 @@ STAGES: dict[str, Stage] = {
     "scores": scores.STAGE,
     "reports": reports.STAGE,
 }
-# The events of every step are in the UI; a terminal wants what a person would say.
-QUIET = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
+# Dagster uses its own console, events and all, unless a job names another.
+TERMINAL = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
 
 
 def build_definitions(
@@ -42,6 +43,7 @@ def build_definitions(
         jobs=[_job(lineage, study) for study in lineage.catalog.studies],
         resources={"lake": lake_resource(lake, jobs), "compute": compute or Compute()},
         executor=dg.in_process_executor,
+        loggers={"console": console_logger},
     )
 
 
@@ -56,7 +58,7 @@ def _job(lineage: Lineage, study: str) -> dg.UnresolvedAssetJobDefinition:
         job_name(study),
         selection=dg.AssetSelection.assets(*keys),
         description=lineage.catalog.studies[study].title,
-        config=QUIET,
+        config=TERMINAL,
     )
 
 

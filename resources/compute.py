@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,6 +43,8 @@ class Compute:
         with tempfile.TemporaryDirectory(prefix="rc_pipeline_") as folder, _device(context):
             spec_file = Path(folder) / f"{task}.json"
             spec_file.write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")
+            # Dagster warns of its own use of a preview function here.
+            warnings.simplefilter("ignore", dg.PreviewWarning)
             with dg.open_pipes_session(
                 context=context,
                 context_injector=dg.PipesTempFileContextInjector(),

@@ -18,6 +18,7 @@ from rc_pipeline.lake.outcome import JSON, Outcome
 from rc_pipeline.lake.planner import MissingInput
 from rc_pipeline.lake.store import Artifact
 from resources.compute import Compute, Task, WorkerFailed, WorkerKilled
+from resources.lake import OpenedLake
 
 Heavy = Callable[[Task, Mapping[str, JSON]], Outcome]
 # What starting the same thing again cannot cure.
@@ -52,14 +53,13 @@ def asset_for(node: Node, stage: Stage) -> dg.AssetsDefinition:
         required_resource_keys={"lake", "compute"},
     )
     def _asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        lake: Lake = context.resources.lake
-        artifact = _obtain(context, lake, node, stage)
-        return _result(lake, artifact)
+        lake: OpenedLake = context.resources.lake
+        return _result(lake.lake, _obtain(context, lake, node, stage))
 
     return _asset
 
 
-def _obtain(context: dg.AssetExecutionContext, lake: Lake, node: Node, stage: Stage) -> Artifact:
+def _obtain(context: dg.AssetExecutionContext, lake: OpenedLake, node: Node, stage: Stage) -> Artifact:
     compute: Compute = context.resources.compute
     build: Build = lambda work: stage.build(work, lambda task, spec: compute.run(context, task, spec))  # noqa: E731
     try:

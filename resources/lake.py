@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import dagster as dg
 
-from rc_pipeline.lake.build import Lake
-from rc_pipeline.lake.planner import Cached, Plan, require_files
+from rc_pipeline.lake.build import Build, Lake
+from rc_pipeline.lake.planner import Cached, MissingInput, Plan, require_files
+from rc_pipeline.lake.store import Artifact
 
 
-def lake_resource(lake: Lake, jobs: dict[str, list[str]]) -> dg.ResourceDefinition:
-    """Return the resource; a run that lacks input files fails here, before anything is built."""
+class OpenedLake:
+    """The lake as one run sees it; when the run lacks input files, it builds nothing at all."""
+
+    def __init__(self, lake: Lake, missing: MissingInput | None = None) -> None:
+        self.lake = lake
+        self._missing = missing
+        self._told = False
+
+    def obtain(self, key: str, build: Build, say: Callable[[str], None]) -> Artifact:
+        """Return an artifact, found or built; every missing file of the run is named once, at the first asset."""
+        if self._missing is None:
+            return self.lake.obtain(key, build, say)
+        if self._told:
+            raise MissingInput("not started, since the run lacks input files (listed above)")
+        self._told = True
+        raise self._missing
+
+
+def lake_resource(lake: Lake, jobs: Mapping[str, list[str]]) -> dg.ResourceDefinition:
+    """Return the resource that assets obtain their artifacts from."""
 
     @dg.resource(description="The content-addressed store, and the plan of what has to be built.")
-    def open_lake(context: dg.InitResourceContext) -> Lake:
+    def open_lake(context: dg.InitResourceContext) -> OpenedLake:
         keys = _selected(context, jobs)
         plan = lake.planner().plan(keys)
-        require_files(lake.graph[key] for key in keys if not isinstance(plan.states[key], Cached))
         if context.log is not None:
             context.log.info(_in_words(plan))
-        return lake
+        try:
+            require_files(lake.graph[key] for key in keys if not isinstance(plan.states[key], Cached))
+        except MissingInput as missing:
+            return OpenedLake(lake, missing)
+        return OpenedLake(lake)
 
     return open_lake
 
 
-def _selected(context: dg.InitResourceContext, jobs: dict[str, list[str]]) -> list[str]:
+def _selected(context: dg.InitResourceContext, jobs: Mapping[str, list[str]]) -> list[str]:
     run = context.run
-    if run is not None and run.asset_selection:
+    if run is None:
+        return []
+    if run.asset_selection:
         return sorted(key.to_user_string() for key in run.asset_selection)
-    return jobs.get(run.job_name, []) if run is not None else []
+    return jobs.get(run.job_name, [])
 
 
 def _in_words(plan: Plan) -> str:

@@ -155,15 +155,14 @@ def missing_files(node: Node) -> list[str]:
 
 
 def require_files(nodes: Iterable[Node]) -> None:
-    """Raise one error that names every missing file of these nodes and what to do."""
-    lines = []
+    """Raise one error that names every missing file of these nodes once, and what to do."""
+    lines: dict[str, str] = {}
     for node in nodes:
-        missing = missing_files(node)
-        if missing:
-            hint = f" (get it from {node.about['homepage']})" if node.about.get("homepage") else ""
-            lines += [f"  {path}  for {node.key}{hint}" for path in missing]
+        hint = f", from {node.about['homepage']}" if node.about.get("homepage") else ""
+        for path in missing_files(node):
+            lines.setdefault(path, f"  {path}  for {node.key}{hint}")
     if lines:
         raise MissingInput(
-            f"{len(lines)} input file(s) are missing. Put each at the path shown, then start the run again; "
-            "nothing was built.\n" + "\n".join(lines)
+            f"{len(lines)} input file(s) are missing. Put each at the path shown (a model's whole folder beside its "
+            "config.json), then start the run again; nothing was built.\n" + "\n".join(lines.values())
         )

@@ -20,14 +20,15 @@ class OneLineEach(logging.Formatter):
 
 
 class Said(logging.Filter):
-    """Lets through what the project says and what went wrong, not the bookkeeping of processes."""
+    """Lets through what the project says and what went wrong, once, and not Dagster's bookkeeping."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether a person at a terminal wants this line."""
         event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
-        # A run's failure repeats that of the step or the resource which failed it.
-        repeats = event is not None and event.event_type_value == "RUN_FAILURE"
-        return not repeats and not record.getMessage().endswith("external process successfully opened dagster pipes.")
+        text = record.getMessage()
+        # A run's failure repeats that of the step which failed it, and so does every step that waited for one.
+        repeats = event is not None and event.is_job_event and event.is_failure
+        return not repeats and "Dependencies for step" not in text and "opened dagster pipes" not in text
 
 
 def _what_went_wrong(event: dg.DagsterEvent) -> str | None:

@@ -14,19 +14,29 @@ from rc_pipeline.lake.store import Artifact
 class OpenedLake:
     """The lake as one run sees it; when the run lacks input files, it builds nothing at all."""
 
-    def __init__(self, lake: Lake, missing: MissingInput | None = None) -> None:
+    def __init__(self, lake: Lake, keys: list[str]) -> None:
         self.lake = lake
-        self._missing = missing
-        self._told = False
+        self._keys = keys
+        self._looked = False
+        self._missing = False
 
     def obtain(self, key: str, build: Build, say: Callable[[str], None]) -> Artifact:
         """Return an artifact, found or built; every missing file of the run is named once, at the first asset."""
-        if self._missing is None:
-            return self.lake.obtain(key, build, say)
-        if self._told:
+        if not self._looked:
+            self._look_ahead(say)
+        if self._missing:
             raise MissingInput("not started, since the run lacks input files (listed above)")
-        self._told = True
-        raise self._missing
+        return self.lake.obtain(key, build, say)
+
+    def _look_ahead(self, say: Callable[[str], None]) -> None:
+        self._looked = True
+        plan = self.lake.planner().plan(self._keys)
+        say(_in_words(plan))
+        try:
+            require_files(self.lake.graph[key] for key in self._keys if not isinstance(plan.states[key], Cached))
+        except MissingInput:
+            self._missing = True
+            raise
 
 
 def lake_resource(lake: Lake, jobs: Mapping[str, list[str]]) -> dg.ResourceDefinition:
@@ -34,15 +44,7 @@ def lake_resource(lake: Lake, jobs: Mapping[str, list[str]]) -> dg.ResourceDefin
 
     @dg.resource(description="The content-addressed store, and the plan of what has to be built.")
     def open_lake(context: dg.InitResourceContext) -> OpenedLake:
-        keys = _selected(context, jobs)
-        plan = lake.planner().plan(keys)
-        if context.log is not None:
-            context.log.info(_in_words(plan))
-        try:
-            require_files(lake.graph[key] for key in keys if not isinstance(plan.states[key], Cached))
-        except MissingInput as missing:
-            return OpenedLake(lake, missing)
-        return OpenedLake(lake)
+        return OpenedLake(lake, _selected(context, jobs))
 
     return open_lake
 

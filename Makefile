@@ -37,6 +37,7 @@ $(DAGSTER_HOME)/dagster.yaml: resources/dagster.yaml
 	@mkdir -p $(@D) && cp $< $@
 
 demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## run the whole pipeline on the embedded sample and print the comparison
+	@$(BIN)/rc-pipeline plan demo
 	@$(BIN)/dagster job execute -m rc_pipeline.definitions -j demo
 	@$(BIN)/rc-pipeline compare demo
 

@@ -18,7 +18,6 @@ def build(work: Work, heavy: Heavy) -> Outcome:
 def training_spec(work: Work) -> dict[str, JSON]:
     """Return all that the training process needs to know."""
     settings: dict[str, Any] = dict(work.settings)
-    refuse_shots(settings)
     rows, files = settings["rows"], dict[str, list[str]]()
     for role in sorted(work.inputs):
         if role.startswith("train."):
@@ -35,12 +34,6 @@ def training_spec(work: Work) -> dict[str, JSON]:
         "out": str(work.out),
         "scratch": str(work.scratch),
     }
-
-
-def refuse_shots(settings: dict[str, Any]) -> None:
-    """Say no to what would otherwise be left out in silence."""
-    if settings["shots"]:
-        raise ValueError(f"prompt.shots = {settings['shots']}: few-shot prompts are not supported yet; set it to 0")
 
 
 def base_spec(work: Work) -> dict[str, JSON]:

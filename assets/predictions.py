@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assets.adapters import base_spec, refuse_shots
+from assets.adapters import base_spec
 from assets.factory import Heavy, Stage
 from rc_pipeline.lake.build import Work
 from rc_pipeline.lake.canonical import sha256_json
@@ -19,7 +19,6 @@ def build(work: Work, heavy: Heavy) -> Outcome:
 def prediction_spec(work: Work) -> dict[str, JSON]:
     """Return all that the prediction process needs to know."""
     settings: dict[str, Any] = dict(work.settings)
-    refuse_shots(settings)
     split = settings["eval_set"].split("/")[1]
     tuned = "adapter" in work.inputs
     weights = [work.inputs[role].manifest.content for role in ("base", "adapter") if role in work.inputs]

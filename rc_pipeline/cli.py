@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
         try:
             with clear_disk_errors(lake_folder()):
                 command(*args, **kwargs)
-        except (CatalogError, LakeUnwritable, ValueError) as error:
+        except (CatalogError, LakeUnwritable, ValueError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
     return wrapped
@@ -121,8 +122,11 @@ def why(key: str) -> None:
 def accept(keys: tuple[str, ...]) -> None:
     """Record that a code change leaves KEYS (patterns such as 'adapters/*') as they are."""
     _, lake = _open()
-    for key, verdict in accept_keys(lake, keys).items():
+    verdicts = accept_keys(lake, keys)
+    for key, verdict in verdicts.items():
         click.echo(f"{key}: {verdict}")
+    if not verdicts:
+        click.echo("nothing that is stored matches")
 
 
 @main.command()
@@ -139,17 +143,22 @@ def gc(dry_run: bool) -> None:
 
 
 @main.command()
+@click.option("--discard", is_flag=True, help="Delete damaged artifacts, so that the next run builds them again.")
 @_reported
-def verify() -> None:
+def verify(discard: bool) -> None:
     """Hash everything in the store again and name what is damaged."""
     _, lake = _open()
-    count, problems = verify_lake(lake)
-    for problem in problems:
+    found = verify_lake(lake)
+    for problem in found.problems:
         click.echo(problem)
-    click.echo(f"{count} artifacts, {len(problems)} problems")
-    if problems:
-        click.echo("A damaged artifact is built again by the next run that needs it.")
-        sys.exit(1)
+    click.echo(f"{found.artifacts} artifacts, {len(found.problems)} problems")
+    if discard:
+        for folder in found.damaged:
+            lake.store.discard(folder)
+            click.echo(f"discarded {folder}")
+    elif found.problems:
+        click.echo("`rc-pipeline verify --discard` deletes the damaged artifacts; the next run builds them again.")
+    sys.exit(1 if found.problems and not discard else 0)
 
 
 @main.command()
@@ -179,8 +188,10 @@ def compare(study: str) -> None:
     state = lake.planner().state(f"reports/{study}")
     if not isinstance(state, Cached):
         raise click.ClickException(f"reports/{study} does not stand; `rc-pipeline plan {study}` says why")
-    click.echo((state.artifact.folder / "comparison.txt").read_text(encoding="utf-8"), nl=False)
-    click.echo(f"\nreport: {Path(state.artifact.folder) / 'report.md'}")
+    click.echo((state.artifact.folder / "comparison.txt").read_text(encoding="utf-8").rstrip("\n"))
+    report = lake.store.heads / "reports" / study / "report.md"
+    here = Path.cwd()
+    click.echo(f"\nreport: {report.relative_to(here) if report.is_relative_to(here) else report}")
 
 
 def _open() -> tuple[Lineage, Lake]:
@@ -191,6 +202,10 @@ def _open() -> tuple[Lineage, Lake]:
 def _keys(lineage: Lineage, study: str | None) -> list[str]:
     if study is None:
         return list(lineage.graph.nodes)
+    studies = list(lineage.catalog.studies)
+    if study not in studies:
+        close = get_close_matches(study, studies, n=1)
+        raise ValueError(f"{study}: no such study; {f'did you mean {close[0]}?' if close else ', '.join(studies)}")
     return lineage.study(study)
 
 

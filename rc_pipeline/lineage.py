@@ -36,6 +36,11 @@ CODE: dict[str, tuple[str, ...]] = {
     "scores": ("rc_pipeline.scoring",),
     "reports": ("rc_pipeline.reporting",),
 }
+# Families whose published checkpoints need a conversion that this project does not have yet.
+NOT_YET: dict[str, JSON] = {
+    family: f"family {family}: its checkpoints cannot be read yet; use llama, granite, gpt2 or glm"
+    for family in ("minicpm", "chatglm2", "t5")
+}
 SHIPPED = PROJECT / "rc_pipeline" / "models"
 
 
@@ -117,7 +122,7 @@ def _base_model(catalog: Catalog, name: str, card: BaseModelCard, inbox: Path) -
     return Node(
         key=f"base_models/{name}", stage="base_models", settings={"source": source, "family": card.family},
         files=_weights(card, inbox), code=CODE["base_models"], origins={"": catalog.origin("models", name)},
-        about=_about(card, card.family),
+        about=_about(card, card.family) | ({"not_yet": NOT_YET[card.family]} if card.family in NOT_YET else {}),
     )  # fmt: skip
 
 
@@ -154,6 +159,8 @@ def _run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
     common: dict[str, JSON] = {"prompt": prompt, "context_tokens": card.context_tokens, "family": card.family}
     base = {"base": Need(f"base_models/{run.model}")}
     about: dict[str, JSON] = {"title": run.title, "kinds": [card.family]}
+    if run.prompt.shots:
+        about["not_yet"] = f"prompt.shots = {run.prompt.shots}: few-shot prompts are not supported yet; set it to 0"
     if run.tune is not None:
         yield Node(
             key=f"adapters/{run.name}", stage="adapters",
@@ -165,6 +172,7 @@ def _run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
         )  # fmt: skip
     for eval_set, rows in run.evaluate_on.items():
         name, split = eval_set.split("/")
+        asked_by = {"rows": run_origin(catalog, run, eval_set)}
         key = f"{run.name}/{eval_set}"
         instructions = Need(f"instructions/{name}", f"{split}.parquet")
         adapter = {} if run.tune is None else {"adapter": Need(f"adapters/{run.name}")}
@@ -173,21 +181,23 @@ def _run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
             settings=common | {"run": run.name, "eval_set": eval_set, "rows": rows, "shots": run.prompt.shots,
                                "answer": run.answer.model_dump(mode="json")},
             needs=base | adapter | {"instructions": instructions},
-            files=files, code=CODE["predictions"], origins=origins, about=about,
+            files=files, code=CODE["predictions"], origins=origins | asked_by, about=about,
         )  # fmt: skip
         yield Node(
             key=f"scores/{key}", stage="scores",
             settings={"run": run.name, "eval_set": eval_set, "format": catalog.datasets[name].format, "rows": rows,
                       "seed": 0},
             needs={"predictions": Need(f"predictions/{key}"), "instructions": instructions},
-            code=CODE["scores"], origins={"": origins[""]}, about=about,
+            code=CODE["scores"], origins={"": origins[""]} | asked_by, about=about,
         )  # fmt: skip
 
 
-def run_origin(catalog: Catalog, run: Run) -> str:
-    """Return the study file in which a run is first named."""
+def run_origin(catalog: Catalog, run: Run, eval_set: str | None = None) -> str:
+    """Return the study file in which a run is first named, or first asked to answer an evaluation set."""
     return next(
-        catalog.origin("studies", study) for study, runs in catalog.study_runs.items() if run.name in runs.values()
+        catalog.origin("studies", study)
+        for study, runs in catalog.study_runs.items()
+        if run.name in runs.values() and (eval_set is None or eval_set in catalog.studies[study].evaluate_on)
     )
 
 

@@ -88,7 +88,11 @@ def main(title: str, work: Callable[[dict[str, Any], Progress], Outcome], argv: 
         else:
             outcome = work(spec, Progress(title))
     except Exception as error:
-        (out / ERROR_FILE).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        explains_itself = type(error).__module__.startswith("rc_pipeline.")
+        text = str(error) if explains_itself else f"{type(error).__name__}: {error}"
+        (out / ERROR_FILE).write_text(text, encoding="utf-8")
+        if explains_itself:
+            return 1
         raise
     write_outcome(out, outcome)
     return 0

@@ -35,6 +35,8 @@ def _what_went_wrong(event: dg.DagsterEvent) -> str | None:
     """Return the message of a failure that explains itself, or the trace of one that does not."""
     if event.is_step_failure:
         failure = event.step_failure_data
+        if failure.error is not None and failure.error.cls_name == "DagsterExecutionInterruptedError":
+            return "STOPPED  what was built stands, and training goes on from its last checkpoint"
         if failure.user_failure_data is not None and failure.user_failure_data.description:
             return f"FAILED  {failure.user_failure_data.description}"
         return f"FAILED  {event.message}\n{failure.error_display_string}"

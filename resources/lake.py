@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import dagster as dg
 
 from rc_pipeline.lake.build import Build, Lake
-from rc_pipeline.lake.planner import Cached, MissingInput, Plan, require_files
+from rc_pipeline.lake.planner import Cached, MissingInput, Plan, require_files, require_supported
 from rc_pipeline.lake.store import Artifact
 
 
@@ -18,25 +18,25 @@ class OpenedLake:
         self.lake = lake
         self._keys = keys
         self._looked = False
-        self._missing = False
+        self._refused = False
 
     def obtain(self, key: str, build: Build, say: Callable[[str], None]) -> Artifact:
-        """Return an artifact, found or built; every missing file of the run is named once, at the first asset."""
+        """Return an artifact, found or built; what a run lacks is said once, at its first asset."""
         if not self._looked:
             self._look_ahead(say)
-        if self._missing:
-            raise MissingInput("not started, since the run lacks input files (listed above)")
+        if self._refused:
+            raise MissingInput("not started, for the reason given above")
         return self.lake.obtain(key, build, say)
 
     def _look_ahead(self, say: Callable[[str], None]) -> None:
         self._looked = True
         plan = self.lake.planner().plan(self._keys)
         say(_in_words(plan))
-        try:
-            require_files(self.lake.graph[key] for key in self._keys if not isinstance(plan.states[key], Cached))
-        except MissingInput:
-            self._missing = True
-            raise
+        to_build = [self.lake.graph[key] for key in self._keys if not isinstance(plan.states[key], Cached)]
+        self._refused = True
+        require_files(to_build)
+        require_supported(to_build)
+        self._refused = False
 
 
 def lake_resource(lake: Lake, jobs: Mapping[str, list[str]]) -> dg.ResourceDefinition:

@@ -25,25 +25,38 @@ class Rubbish:
     bytes: int
 
 
-def verify(lake: Lake) -> tuple[int, list[str]]:
-    """Hash everything in the store again; return how many artifacts there are and what is damaged."""
-    problems, count = [], 0
-    for page in sorted(lake.store.store.rglob(MANIFEST)):
-        count += 1
-        artifact = read_artifact(page.parent)
-        if artifact is None:
-            problems.append(f"{page}: cannot be read as a manifest")
-            continue
-        problems += damage(artifact, thorough=True)
-        known = {MANIFEST, *artifact.manifest.files}
-        extra = (path for path in sorted(page.parent.rglob("*")) if path.is_file())
-        problems += [
-            f"{path}: not in the manifest" for path in extra if str(path.relative_to(page.parent)) not in known
-        ]
-    for link in sorted(path for path in lake.store.heads.rglob("*") if path.is_symlink()):
-        if read_artifact(link.resolve()) is None:
-            problems.append(f"{link}: points at nothing that can be read")
-    return count, problems
+@dataclass(frozen=True)
+class Verified:
+    """How many artifacts were looked at, what is wrong, and which folders are damaged."""
+
+    artifacts: int
+    problems: list[str]
+    damaged: list[Path]
+
+
+def verify(lake: Lake) -> Verified:
+    """Hash everything in the store again and tell what is damaged."""
+    problems: list[str] = []
+    damaged: list[Path] = []
+    folders = [page.parent for page in sorted(lake.store.store.rglob(MANIFEST))]
+    for folder in folders:
+        found = _wrong_in(folder)
+        problems += found
+        damaged += [folder] if found else []
+    for link, target in lake.store.head_links().items():
+        if read_artifact(target) is None:
+            problems.append(f"{lake.store.heads / link}: points at nothing that can be read")
+    return Verified(len(folders), problems, damaged)
+
+
+def _wrong_in(folder: Path) -> list[str]:
+    artifact = read_artifact(folder)
+    if artifact is None:
+        return [f"{folder / MANIFEST}: cannot be read as a manifest"]
+    known = {MANIFEST, *artifact.manifest.files}
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    extra = [path for path in files if str(path.relative_to(folder)) not in known]
+    return damage(artifact, thorough=True) + [f"{path}: not in the manifest" for path in extra]
 
 
 def rubbish(lake: Lake) -> list[Rubbish]:
@@ -83,7 +96,9 @@ def accept(lake: Lake, patterns: Iterable[str]) -> dict[str, str]:
     for pattern in wanted:
         if not any(fnmatchcase(key, pattern) for key in keys):
             lake.graph[pattern]
-    return {key: _accept(lake, lake.planner(), key) for key in keys}
+    # A pattern is meant for what there is; a key that was never built has nothing to carry over.
+    stored = [key for key in keys if key in wanted or lake.store.versions(key)]
+    return {key: _accept(lake, lake.planner(), key) for key in stored}
 
 
 def _accept(lake: Lake, planner: Planner, key: str) -> str:

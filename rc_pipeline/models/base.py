@@ -186,7 +186,7 @@ def _first(config: Mapping[str, Any], fields: tuple[str, ...]) -> int | None:
 def _note_files(files: Mapping[str, Path], out: Path) -> None:
     """Write what the files hold (content) and where they lie (not content)."""
     content = {name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for name, path in files.items()}
-    places = {name: str(path.resolve().parent / path.name) for name, path in files.items()}
+    places = {name: str(path.absolute()) for name, path in files.items()}
     for name, data in (("files.json", content), ("_paths.json", places)):
         (out / name).write_text(json.dumps(data, indent=1, sort_keys=True), encoding="utf-8")
 

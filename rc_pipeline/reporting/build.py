@@ -39,7 +39,7 @@ def write_report(  # noqa: PLR0913 - by name, all of them
     out.mkdir(parents=True, exist_ok=True)
     text = page(Study(study, title, description, contenders, board, curves))
     (out / "report.md").write_text(text, encoding="utf-8")
-    comparison = comparison_table(runs=runs, eval_sets=eval_sets, scores=scores)
+    comparison = comparison_table(runs=runs, eval_sets=eval_sets, scores=scores).rstrip("\n") + "\n"
     (out / "comparison.txt").write_text(comparison, encoding="utf-8")
     draw_scores(board, contenders, out / "scores.svg", out / "_scores.png")
     metadata: dict[str, JSON] = {

@@ -50,7 +50,9 @@ class World:
             write_parquet(pl.DataFrame({"n": sorted(numbers)}), work.out / "numbers.parquet")
             return Outcome(metadata={"rows": len(numbers)}, tables={"numbers": ["numbers.parquet"]})
         if stage == "doubled":
-            numbers = pl.read_parquet(work.folder("numbers") / "numbers.parquet")["n"] * int(str(work.settings["factor"]))
+            numbers = pl.read_parquet(work.folder("numbers") / "numbers.parquet")["n"] * int(
+                str(work.settings["factor"])
+            )
             for name, keep in (("even", numbers % 4 == 0), ("odd", numbers % 4 != 0)):
                 write_parquet(pl.DataFrame({"n": numbers.filter(keep)}), work.out / f"{name}.parquet")
             (work.out / "_seconds.txt").write_text(str(len(self.built)))
@@ -69,7 +71,6 @@ class World:
 
     def total(self) -> int:
         return int((self.root / "heads" / "total" / "a" / "total.txt").read_text())
-
 
 
 if __name__ == "__main__":

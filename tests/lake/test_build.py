@@ -98,7 +98,7 @@ def test_a_really_full_disk_says_what_to_do(world, tmp_path, size):
         world.source.write_text("\n".join(str(n * 7919 % 1000003) for n in range(200_000)))
         with pytest.raises(LakeUnwritable, match="disk is full"):
             world.run()
-        assert verify(world.lake())[1] == []
+        assert verify(world.lake()).problems == []
         assert not list((world.root / "tmp").glob("*"))
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
@@ -201,7 +201,9 @@ def test_the_plan_of_an_empty_lake_builds_everything_and_writes_nothing(world):
 def _start(world) -> subprocess.Popen[str]:
     script = Path(__file__).with_name("small_world.py")
     command = [sys.executable, str(script), str(world.root), str(world.source)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT, env={"PYTHONPATH": str(PROJECT)})
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=PROJECT, env={"PYTHONPATH": str(PROJECT)}
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
     return process
@@ -223,7 +225,7 @@ def test_runs_killed_at_any_moment_leave_a_lake_that_the_next_run_completes(worl
         time.sleep(0.05 * step)
         run.kill()
         run.wait(60)
-        assert verify(world.lake())[1] == []
+        assert verify(world.lake()).problems == []
         if step % 5 == 4:
             shutil.rmtree(world.root, ignore_errors=True)
     world.run()

@@ -43,7 +43,7 @@ def described(label: str) -> dict[str, Any]:
 
 
 def trained(root: Path, run: str) -> Path:
-    chance = Random(run)  # noqa: S311
+    chance = Random(run)
     loss = [[step, round(0.4 + 2.2 * math.exp(-step / 60) + chance.gauss(0, 0.08), 4)] for step in range(1, 301)]
     file = root / "adapters" / run / "training.json"
     file.parent.mkdir(parents=True)
@@ -54,7 +54,7 @@ def trained(root: Path, run: str) -> Path:
 def scored(root: Path, run: str, eval_set: str, n: int = N) -> Path:
     """Score made-up predictions of a run with the scorer itself; return the folder."""
     keys = [f"{eval_set}/{i}:ask" for i in range(n)]
-    chance = Random(f"{run} on {eval_set}")  # noqa: S311
+    chance = Random(f"{run} on {eval_set}")
     picked = [0 if chance.random() < CHANCES[run] else chance.randrange(1, 4) for _ in keys]
     folder = root / "scores" / run / eval_set
     folder.mkdir(parents=True)

@@ -149,7 +149,7 @@ def test_every_query_on_the_page_runs_and_walks_back_to_the_score(study: dict[st
     with duckdb.connect() as warehouse:
         for view, name in {"scored_questions": "questions.parquet", "instructions": "_instructions.parquet"}.items():
             listed = [str(folder / name) for folder in files]
-            warehouse.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({listed}, union_by_name=true)")  # noqa: S608
+            warehouse.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({listed}, union_by_name=true)")
         warehouse.execute("CREATE TABLE lineage (asset VARCHAR, fingerprint VARCHAR, inputs JSON)")
         n, percent, f1 = warehouse.execute(score).fetchall()[0]
         assert (n, round(percent, 1), f1) == (150, 81.3, None)

@@ -33,6 +33,7 @@ def training_spec(work: Work) -> dict[str, JSON]:
         "threads": None,
         "out": str(work.out),
         "scratch": str(work.scratch),
+        "code": dict(work.code),
     }
 
 

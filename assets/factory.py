@@ -9,18 +9,19 @@ from typing import Any
 
 import dagster as dg
 
-from rc_pipeline.lake.build import Build, InputChanged, Lake, NotReady, Work, combined_code
+from rc_pipeline.lake.build import Build, InputChanged, Lake, NotReady, Work
 from rc_pipeline.lake.canonical import sha256_json
 from rc_pipeline.lake.code import code_hashes
 from rc_pipeline.lake.durable import LakeUnwritable
 from rc_pipeline.lake.graph import Node
-from rc_pipeline.lake.outcome import JSON, Outcome
+from rc_pipeline.lake.outcome import JSON, Check, Outcome
 from rc_pipeline.lake.planner import MissingInput
 from rc_pipeline.lake.store import Artifact
 from resources.compute import Compute, Task, WorkerFailed, WorkerKilled
 from resources.lake import OpenedLake
 
 Heavy = Callable[[Task, Mapping[str, JSON]], Outcome]
+NOT_MADE = "This artifact was built before the check existed; `rc-pipeline discard KEY` has it built and checked again."
 # What starting the same thing again cannot cure.
 PERMANENT = (ValueError, NotReady, InputChanged, LakeUnwritable, MissingInput, WorkerFailed)
 
@@ -45,7 +46,7 @@ def asset_for(node: Node, stage: Stage) -> dg.AssetsDefinition:
         kinds=_kinds(node),
         owners=_owners(node),
         description=_description(node, stage),
-        code_version=sha256_json([combined_code(code_hashes(node.code)), dict(node.settings)])[:12],
+        code_version=sha256_json([code_hashes(node.code), dict(node.settings)])[:12],
         check_specs=[
             dg.AssetCheckSpec(name, asset=key, blocking=blocking) for name, blocking in stage.checks(node).items()
         ],
@@ -54,7 +55,7 @@ def asset_for(node: Node, stage: Stage) -> dg.AssetsDefinition:
     )
     def _asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         lake: OpenedLake = context.resources.lake
-        return _result(lake.lake, _obtain(context, lake, node, stage))
+        return _result(lake.lake, _obtain(context, lake, node, stage), stage.checks(node))
 
     return _asset
 
@@ -75,8 +76,10 @@ def _obtain(context: dg.AssetExecutionContext, lake: OpenedLake, node: Node, sta
     return artifact
 
 
-def _result(lake: Lake, artifact: Artifact) -> dg.MaterializeResult[Any]:
+def _result(lake: Lake, artifact: Artifact, expected: Mapping[str, bool]) -> dg.MaterializeResult[Any]:
     page, outcome = artifact.manifest, artifact.manifest.results()
+    made = {check.name: check for check in outcome.checks}
+    checks = [made.get(name) or Check(name, passed=False, description=NOT_MADE) for name in expected]
     return dg.MaterializeResult(
         metadata={
             **{name: _shown(value, artifact) for name, value in outcome.metadata.items()},
@@ -92,7 +95,7 @@ def _result(lake: Lake, artifact: Artifact) -> dg.MaterializeResult[Any]:
                 description=check.description or None,
                 metadata={name: _shown(value, artifact) for name, value in check.metadata.items()},
             )
-            for check in outcome.checks
+            for check in checks
         ],
         data_version=dg.DataVersion(page.content),
     )

@@ -34,8 +34,11 @@ def prediction_spec(work: Work) -> dict[str, JSON]:
         "context_tokens": settings["context_tokens"],
         "weights": sha256_json(weights),
         # A row answered by other code is another answer.
-        "cache_salt": work.code,
+        "cache_salt": sha256_json(dict(work.code)),
         "cache": str(work.lake / "cache" / "predictions"),
+        # Rows go into the cache when the build has proved that its inputs held still.
+        "pending": str(work.scratch / "cache" / "predictions"),
+        "code": dict(work.code),
         "threads": None,
         "out": str(work.out),
     }

@@ -21,8 +21,11 @@ from rc_pipeline.lake.folder import lake_folder
 from rc_pipeline.lake.planner import Cached, Plan, ToBuild, Unknown
 from rc_pipeline.lake.upkeep import accept as accept_keys
 from rc_pipeline.lake.upkeep import collect, rubbish
+from rc_pipeline.lake.upkeep import discard as discard_paths
 from rc_pipeline.lake.upkeep import verify as verify_lake
 from rc_pipeline.lineage import Lineage, load_lineage
+
+READING = {"SELECT", "EXPLAIN", "MULTI"}
 
 
 def _reported(command: Callable[..., None]) -> Callable[..., None]:
@@ -72,7 +75,9 @@ def _plan_in_words(lake: Lake, found: Plan) -> list[str]:
             case Unknown():
                 lines.append(f"unknown  {key:{width}}  waits for {', '.join(state.waits_for)}{last}")
             case Cached():
-                lines.append(f"stands   {key:{width}}  {_rows(state)}")
+                refused = state.artifact.manifest.refused_by()
+                note = f"but failed its check {', '.join(refused)}" if refused else _rows(state)
+                lines.append(f"{'refused' if refused else 'stands':8} {key:{width}}  {note}")
     counts = {name: len(keys) for name, keys in found.to_json().items()}
     took = f"; what is to build took {expected:.0f} s last time" if expected else ""
     lines.append(f"{counts['build']} to build, {counts['unknown']} unknown, {counts['cached']} stand{took}")
@@ -135,7 +140,7 @@ def accept(keys: tuple[str, ...]) -> None:
 def gc(dry_run: bool) -> None:
     """Delete artifacts that no study needs, and what dead builds left behind."""
     _, lake = _open()
-    found = rubbish(lake) if dry_run else collect(lake)
+    found = rubbish(lake) if dry_run else collect(lake, _say_busy)
     for item in found:
         click.echo(f"{item.what}  {item.path.relative_to(lake.root)}  {item.bytes / 2**20:.1f} MiB")
     total = sum(item.bytes for item in found) / 2**20
@@ -153,12 +158,27 @@ def verify(discard: bool) -> None:
         click.echo(problem)
     click.echo(f"{found.artifacts} artifacts, {len(found.problems)} problems")
     if discard:
-        for folder in found.damaged:
-            lake.store.discard(folder)
-            click.echo(f"discarded {folder}")
+        discard_paths(lake, found.damaged, _say_busy)
+        click.echo(f"discarded {len(found.damaged)}; the next run that needs them builds them again")
     elif found.problems:
         click.echo("`rc-pipeline verify --discard` deletes the damaged artifacts; the next run builds them again.")
     sys.exit(1 if found.problems and not discard else 0)
+
+
+@main.command()
+@click.argument("keys", nargs=-1, required=True)
+@_reported
+def discard(keys: tuple[str, ...]) -> None:
+    """Delete the latest artifacts of KEYS, so that the next run builds them again."""
+    _, lake = _open()
+    heads = {key: lake.store.head(lake.graph[key].key) for key in keys}
+    discard_paths(lake, [head.folder for head in heads.values() if head is not None], _say_busy)
+    for key, head in heads.items():
+        click.echo(f"{key}: {'discarded' if head is not None else 'nothing is stored'}")
+
+
+def _say_busy() -> None:
+    click.echo("a build is under way; waiting for it to end", err=True)
 
 
 @main.command()
@@ -171,6 +191,9 @@ def sql(query: str) -> None:
     lake = _open()[1]
     try:
         with lake.warehouse.connect() as connection:
+            kinds = {str(statement.type).rsplit(".", 1)[-1] for statement in connection.extract_statements(query)}
+            if not kinds <= READING:
+                raise ValueError(f"{', '.join(sorted(kinds - READING))}: the warehouse is read-only; ask with SELECT")
             answer = connection.sql(query)
             if answer is not None:
                 width = shutil.get_terminal_size((200, 24)).columns
@@ -186,7 +209,7 @@ def compare(study: str) -> None:
     """Print the comparison that STUDY's report makes, once it is built."""
     _, lake = _open()
     state = lake.planner().state(f"reports/{study}")
-    if not isinstance(state, Cached):
+    if not isinstance(state, Cached) or state.artifact.manifest.refused_by():
         raise click.ClickException(f"reports/{study} does not stand; `rc-pipeline plan {study}` says why")
     click.echo((state.artifact.folder / "comparison.txt").read_text(encoding="utf-8").rstrip("\n"))
     report = lake.store.heads / "reports" / study / "report.md"

@@ -13,9 +13,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from rc_pipeline.lake.code import code_hashes
 from rc_pipeline.lake.outcome import JSON, Outcome
 
 OUTCOME_FILE = "_outcome.json"
@@ -80,6 +82,7 @@ def main(title: str, work: Callable[[dict[str, Any], Progress], Outcome], argv: 
     spec: dict[str, Any] = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     out = Path(spec["out"])
     try:
+        require_code(title, spec.get("code"))
         if "DAGSTER_PIPES_CONTEXT" in os.environ:
             from dagster_pipes import open_dagster_pipes
 
@@ -96,6 +99,21 @@ def main(title: str, work: Callable[[dict[str, Any], Progress], Outcome], argv: 
         raise
     write_outcome(out, outcome)
     return 0
+
+
+class CodeChanged(RuntimeError):
+    """The code is no longer what it was when the run decided what to build."""
+
+
+def require_code(title: str, expected: dict[str, str] | None) -> None:
+    """Load the task and refuse to work when its code is not what the fingerprint says."""
+    import_module(f"rc_pipeline.{title}.run")
+    if expected is None:
+        return
+    now = code_hashes(sorted(name.removesuffix(".py").replace("/", ".") for name in expected))
+    changed = sorted(name for name in expected if now.get(name) != expected[name])
+    if changed:
+        raise CodeChanged(f"{', '.join(changed)}: edited after the run had started. Start it again.")
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:

@@ -80,17 +80,18 @@ def _supervise(command: list[str], environment: dict[str, str]) -> int:
     try:
         return process.wait()
     finally:
-        if process.poll() is None:
-            _stop(process)
+        _stop(process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask the process group to end, then make sure that nothing of it is left."""
-    for stop in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, stop)
+    """Ask the process to end if it has not, then make sure that nothing of its group is left."""
+    if process.poll() is None:
+        process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(SECONDS_TO_STOP)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @contextmanager

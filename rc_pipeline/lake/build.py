@@ -14,16 +14,22 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rc_pipeline.lake.canonical import sha256_json
 from rc_pipeline.lake.code import code_hashes
 from rc_pipeline.lake.differences import what_changed
 from rc_pipeline.lake.durable import clear_disk_errors
 from rc_pipeline.lake.graph import Graph, Node
-from rc_pipeline.lake.hashing import RememberedHashes
+from rc_pipeline.lake.hashing import RememberedHashes, stamp
 from rc_pipeline.lake.locks import held, workspace
 from rc_pipeline.lake.manifest import Manifest, combined_content
 from rc_pipeline.lake.outcome import JSON, Outcome
-from rc_pipeline.lake.planner import Cached, Planner, State, ToBuild, require_files, require_supported
+from rc_pipeline.lake.planner import (
+    Cached,
+    MissingInput,
+    Planner,
+    ToBuild,
+    require_files,
+    require_supported,
+)
 from rc_pipeline.lake.store import Artifact, Store, list_files
 from rc_pipeline.lake.warehouse import Warehouse
 
@@ -56,7 +62,7 @@ class Work:
     out: Path
     scratch: Path
     lake: Path
-    code: str
+    code: Mapping[str, str]
 
     def folder(self, role: str) -> Path:
         """Return the folder of the artifact that plays a role in this build."""
@@ -74,7 +80,7 @@ class Lake:
         self.graph = graph
         self.store = Store(self.root)
         self.hashes = RememberedHashes(self.root / "cache" / "hashes")
-        self.warehouse = Warehouse(self.root, self.store)
+        self.warehouse = Warehouse(self.root, self.store, graph.nodes)
         self._loaded_code = {node.code: code_hashes(node.code) for node in graph.nodes.values()}
 
     def planner(self) -> Planner:
@@ -86,19 +92,34 @@ class Lake:
         node = self.graph[key]
         require_supported([node])
         require_files([node])
-        planner = self.planner()
-        upstream = self._ready_upstream(planner, node)
-        state = planner.state(key)
         with clear_disk_errors(self.root):
-            artifact = self._found(node, state)
+            artifact = self._standing(node)
             if artifact is None:
+                # The garbage collection waits for this, so what is looked up here cannot go away meanwhile.
                 with held(self.root / IN_USE, shared=True):
-                    artifact = self._build_once(node, state, upstream, build, say)
+                    artifact = self._build_once(node, build, say)
                     self.store.point_head(key, artifact.folder)
             self.store.point_head(key, artifact.folder)
-            if not self.warehouse.is_current():
-                self.warehouse.publish()
+            self._show(say)
         return artifact
+
+    def _standing(self, node: Node) -> Artifact | None:
+        planner = self.planner()
+        self._ready_upstream(planner, node)
+        state = planner.state(node.key)
+        found = state.artifact if isinstance(state, Cached) else None
+        return found if found is not None and found.manifest.key == node.key else None
+
+    def _show(self, say: Callable[[str], None]) -> None:
+        """Bring the warehouse up to date; what it shows is never a reason for a build to fail."""
+        if self.warehouse.is_current():
+            return
+        try:
+            self.warehouse.publish()
+        except Exception as error:
+            if isinstance(error, OSError):
+                raise
+            say(f"the warehouse could not be brought up to date: {error}")
 
     def _ready_upstream(self, planner: Planner, node: Node) -> dict[str, Artifact]:
         ready = {}
@@ -110,23 +131,18 @@ class Lake:
                 raise NotReady(f"{node.key} is built from {need.key}, which has to be built first: {reason}")
             refused = state.artifact.manifest.refused_by()
             if refused:
-                raise NotReady(f"{node.key} is built from {need.key}, which failed its check {', '.join(refused)}")
+                raise NotReady(
+                    f"{node.key} is built from {need.key}, which failed its check {', '.join(refused)}. Mend what it "
+                    f"was built from; or, if it failed by chance, `rc-pipeline discard {need.key}` and run again."
+                )
             ready[role] = state.artifact
         return ready
 
-    def _found(self, node: Node, state: State) -> Artifact | None:
-        if not isinstance(state, Cached):
-            return None
-        found = state.artifact
-        if found.manifest.key == node.key:
-            return found
-        inputs = {**found.manifest.inputs, "needs": _needs(node, self._ready_upstream(self.planner(), node))}
-        why = f"equal inputs were built as {found.manifest.key}"
-        return self.store.carry(found, node.key, found.manifest.fingerprint, inputs, why)
-
-    def _build_once(
-        self, node: Node, state: State, upstream: dict[str, Artifact], build: Build, say: Callable[[str], None]
-    ) -> Artifact:
+    def _build_once(self, node: Node, build: Build, say: Callable[[str], None]) -> Artifact:
+        planner = self.planner()
+        upstream, state = self._ready_upstream(planner, node), planner.state(node.key)
+        if isinstance(state, Cached):
+            return self._under_own_key(node, state.artifact, upstream)
         if not isinstance(state, ToBuild) or state.fingerprint is None or state.inputs is None:
             raise NotReady(f"{node.key}: its inputs are not all known")  # pragma: no cover
         self._require_loaded_code(node)
@@ -134,37 +150,59 @@ class Lake:
         with held(lock, lambda: say(f"{node.key}: another run is building it; waiting for that one")):
             found = self.store.find(node.key, node.stage, state.fingerprint)
             if found is not None:
-                return found
+                return self._under_own_key(node, found, upstream)
             say(f"{node.key}: building, {state.reason}")
             own = self.store.folder(node.key, state.fingerprint)
             if own.exists():
                 self.store.discard(own)
             return self._build(node, state.fingerprint, state.inputs, upstream, build)
 
+    def _under_own_key(self, node: Node, found: Artifact, upstream: Mapping[str, Artifact]) -> Artifact:
+        if found.manifest.key == node.key:
+            return found
+        inputs = {**found.manifest.inputs, "needs": _needs(node, upstream)}
+        why = f"equal inputs were built as {found.manifest.key}"
+        return self.store.carry(found, node.key, found.manifest.fingerprint, inputs, why)
+
     def _build(
         self, node: Node, fingerprint: str, inputs: dict[str, Any], upstream: dict[str, Artifact], build: Build
     ) -> Artifact:
         scratch = self.root / "scratch" / fingerprint
+        stamps = {name: stamp(path) for name, path in node.files.items()}
         with workspace(self.root) as folder:
             out = folder / "files"
             out.mkdir()
             scratch.mkdir(parents=True, exist_ok=True)
             work = Work(
                 key=node.key, settings=node.settings, inputs=upstream, files=node.files, out=out, scratch=scratch,
-                lake=self.root, code=combined_code(inputs["code"]),
+                lake=self.root, code=inputs["code"],
             )  # fmt: skip
             started = time.perf_counter()
             outcome = build(work)
             seconds = time.perf_counter() - started
-            self._require_still_inputs(node, inputs)
+            try:
+                self._require_still_inputs(node, inputs, stamps)
+            except (InputChanged, MissingInput):
+                # Checkpoints and rows that were made of the other input must not be gone on with.
+                shutil.rmtree(scratch, ignore_errors=True)
+                raise
             files = list_files(out)
             manifest = Manifest(
                 key=node.key, stage=node.stage, fingerprint=fingerprint, content=combined_content(files),
                 inputs=inputs, files=files, outcome=outcome.to_json(), provenance=provenance(seconds),
             )  # fmt: skip
             artifact = self.store.publish(out, manifest)
-        shutil.rmtree(scratch, ignore_errors=True)
+        self._keep_for_later(scratch)
         return artifact
+
+    def _keep_for_later(self, scratch: Path) -> None:
+        """Move what a build adds to the lake's cache into it, now that its inputs have proved still."""
+        for path in sorted((scratch / "cache").rglob("*")):
+            if path.is_file():
+                target = self.root / "cache" / path.relative_to(scratch / "cache")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(target)
+        shutil.rmtree(scratch, ignore_errors=True)
 
     def _require_loaded_code(self, node: Node) -> None:
         if code_hashes(node.code) != self._loaded_code[node.code]:
@@ -173,21 +211,17 @@ class Lake:
                 "Start the run again (in the UI: reload the code location first)."
             )
 
-    def _require_still_inputs(self, node: Node, inputs: dict[str, Any]) -> None:
+    def _require_still_inputs(self, node: Node, inputs: dict[str, Any], stamps: Mapping[str, object]) -> None:
         require_files([node])
         now = {
             **inputs,
             "files": {name: self.hashes.of(path) for name, path in sorted(node.files.items())},
             "code": code_hashes(node.code),
         }
-        changed = what_changed(node, inputs, now)
+        touched = sorted(name for name, path in node.files.items() if stamp(path) != stamps[name])
+        changed = what_changed(node, inputs, now) or (f"input file written to: {', '.join(touched)}" if touched else "")
         if changed:
             raise InputChanged(f"{node.key}: {changed} while it was being built. Nothing was stored; start it again.")
-
-
-def combined_code(code: Mapping[str, str]) -> str:
-    """Return one hash for the code of a stage."""
-    return sha256_json(dict(code))
 
 
 def _needs(node: Node, upstream: Mapping[str, Artifact]) -> dict[str, Any]:

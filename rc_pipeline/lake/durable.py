@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP)
+
 
 class LakeUnwritable(RuntimeError):
     """The lake's disk is full or does not let this user write."""
@@ -40,11 +42,27 @@ def link_atomically(link: Path, target: Path) -> None:
 def sync_tree(folder: Path) -> None:
     """Flush every file and folder below `folder` to the disk."""
     for path in [*sorted(folder.rglob("*")), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Flush one folder (or file) to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def link_or_copy(source: str, target: str) -> str:
+    """Link a file, or copy it where the disk or its owner allows no link."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        shutil.copy2(source, target)
+    return target
 
 
 @contextmanager
@@ -56,12 +74,20 @@ def clear_disk_errors(root: Path) -> Iterator[None]:
         raise
     except Exception as error:
         place, reason = getattr(error, "filename", None) or root, _disk_error(error)
+        ours = Path(str(place)).is_relative_to(root)
         if reason in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(root).free / 2**20 if root.exists() else 0
             raise LakeUnwritable(
                 f"{place}: the disk is full ({free:.0f} MiB free). Nothing half-written was kept. "
                 "Free some space (`rc-pipeline gc` removes what no study needs), or set RC_LAKE to a larger disk."
             ) from error
+        if reason == errno.EXDEV:
+            raise LakeUnwritable(
+                f"{place}: store/ and tmp/ lie on different disks, so nothing can appear whole. "
+                "Keep the lake on one disk, and move all of it with RC_LAKE."
+            ) from error
+        if reason in (errno.EACCES, errno.EPERM) and not ours:
+            raise LakeUnwritable(f"{place}: cannot be read ({os.strerror(reason)}); give this user access.") from error
         if reason in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise LakeUnwritable(
                 f"{place}: cannot be written ({os.strerror(reason)}). "

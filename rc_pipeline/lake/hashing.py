@@ -47,6 +47,12 @@ class RememberedHashes:
         return digest
 
 
+def stamp(path: Path) -> tuple[int, int, int, int]:
+    """Return what any write to a file changes, even one that is undone: times, size and inode."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
+
+
 def content_hash(path: Path) -> str:
     """Return the hash of what a file says: values for Parquet, bytes for everything else."""
     return _parquet_values_hash(path) if path.suffix == ".parquet" else sha256_file(path)
@@ -73,9 +79,13 @@ def _parquet_values_hash(path: Path) -> str:
 
 
 def _normalised(table: pa.Table) -> memoryview:  # type: ignore[name-defined]  # noqa: F821
-    """Return one record batch's bytes, free of slice offsets and of validity masks that say nothing."""
+    """Return one chunk's bytes, dictionaries included, free of slice offsets and of masks that say nothing."""
     import numpy as np
+    import pyarrow as pa
 
     # A take copies into buffers of its own, so equal values have equal bytes wherever they were sliced from.
     copied = table.take(np.arange(table.num_rows)).combine_chunks()
-    return memoryview(copied.to_batches()[0].serialize())
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, copied.schema) as stream:
+        stream.write_table(copied)
+    return memoryview(sink.getvalue())

@@ -78,6 +78,7 @@ class Planner:
         self.store = store
         self.hashes = hashes
         self._states: dict[str, State] = {}
+        self._versions: dict[str, list[Artifact]] = {}
 
     def plan(self, keys: Iterable[str]) -> Plan:
         """Return the state of the keys and of all that they are built from."""
@@ -108,12 +109,23 @@ class Planner:
         if waiting:
             return self._undecided(node, inputs, waiting)
         fingerprint = fingerprint_of(node.stage, inputs)
-        found = self.store.find(node.key, node.stage, fingerprint)
+        found = self.store.whole(self.store.folder(node.key, fingerprint)) or self._elsewhere(node, fingerprint)
         return Cached(found) if found else ToBuild(self._reason(node, inputs, fingerprint), inputs, fingerprint)
+
+    def _elsewhere(self, node: Node, fingerprint: str) -> Artifact | None:
+        """Return an artifact of equal inputs that was built under another key of the stage."""
+        equal = (one for one in self._stage(node.stage) if one.manifest.fingerprint == fingerprint)
+        return next((found for one in equal if (found := self.store.whole(one.folder)) is not None), None)
+
+    def _stage(self, stage: str) -> list[Artifact]:
+        # Read once a plan: a lake of a thousand artifacts has many keys that ask.
+        if stage not in self._versions:
+            self._versions[stage] = self.store.stage_versions(stage)
+        return self._versions[stage]
 
     def _undecided(self, node: Node, inputs: dict[str, Any], waiting: list[str]) -> State:
         """Tell what is sure to be built from what depends on an upstream's content."""
-        for artifact in self.store.stage_versions(node.stage):
+        for artifact in self._stage(node.stage):
             stored = artifact.manifest.inputs
             if all(stored[part] == inputs[part] for part in ("settings", "files", "code")) and all(
                 stored["needs"].get(role, {}).get("content") == known["content"]

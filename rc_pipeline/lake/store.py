@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rc_pipeline.lake.durable import link_atomically, sync_tree
+from rc_pipeline.lake.durable import link_atomically, link_or_copy, sync_folder, sync_tree
 from rc_pipeline.lake.hashing import content_hash, sha256_file
 from rc_pipeline.lake.locks import workspace
 from rc_pipeline.lake.manifest import MANIFEST, Manifest, is_content
@@ -39,13 +38,16 @@ class Store:
 
     def find(self, key: str, stage: str, fingerprint: str) -> Artifact | None:
         """Return the whole artifact with this fingerprint: under its key, or under another key of the stage."""
-        own = self.folder(key, fingerprint)
-        others = (path for path in sorted(self.store.glob(f"{stage}/**/{fingerprint}")) if path != own)
-        for folder in (own, *others):
-            artifact = read_artifact(folder)
-            if artifact is not None and not damage(artifact, thorough=False):
-                return artifact
-        return None
+        own = self.whole(self.folder(key, fingerprint))
+        if own is not None:
+            return own
+        others = sorted(self.store.glob(f"{stage}/**/{fingerprint}"))
+        return next((found for folder in others if (found := self.whole(folder)) is not None), None)
+
+    def whole(self, folder: Path) -> Artifact | None:
+        """Return the artifact in a folder if nothing of it is missing or cut."""
+        artifact = read_artifact(folder)
+        return artifact if artifact is not None and not damage(artifact, thorough=False) else None
 
     def all(self) -> Iterator[Artifact]:
         """Yield every artifact in the store, by path."""
@@ -89,7 +91,8 @@ class Store:
         """Move a finished folder into the store in one step; a loser of a race adopts the winner."""
         (built / MANIFEST).write_bytes(manifest.to_bytes())
         for path in built.rglob("*"):
-            if path.is_file():
+            # A file with other links belongs to an artifact that is closed already, perhaps another user's.
+            if path.is_file() and path.stat().st_nlink == 1:
                 path.chmod(0o444)
         sync_tree(built)
         target = self.folder(manifest.key, manifest.fingerprint)
@@ -97,15 +100,15 @@ class Store:
         try:
             built.rename(target)
         except OSError:
-            winner = read_artifact(target)
-            if winner is None:
+            if not target.exists():
                 raise
-            return winner
-        descriptor = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            winner = self.whole(target)
+            if winner is not None:
+                return winner
+            self.discard(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            built.rename(target)
+        sync_folder(target.parent)
         return Artifact(target, manifest, reused=False)
 
     def carry(self, source: Artifact, key: str, fingerprint: str, inputs: dict[str, Any], why: str) -> Artifact:
@@ -120,9 +123,9 @@ class Store:
         )
         with workspace(self.root) as folder:
             shutil.copytree(
-                source.folder, folder / "files", copy_function=os.link, ignore=shutil.ignore_patterns(MANIFEST)
+                source.folder, folder / "files", copy_function=link_or_copy, ignore=shutil.ignore_patterns(MANIFEST)
             )
-            return self.publish(folder / "files", manifest)
+            return replace(self.publish(folder / "files", manifest), reused=True)
 
     def discard(self, folder: Path) -> None:
         """Take a folder out of the store in one step, then delete it."""

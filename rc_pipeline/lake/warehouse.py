@@ -38,9 +38,10 @@ RUN_COLUMNS = (
 class Warehouse:
     """The file `rc.duckdb`: one view a table, and views and tables over all assets."""
 
-    def __init__(self, root: Path, store: Store) -> None:
+    def __init__(self, root: Path, store: Store, keys: Iterable[str]) -> None:
         self.root = root
         self.store = store
+        self._keys = frozenset(keys)
         self.path = root / "rc.duckdb"
         self._marker = root / "cache" / "warehouse"
 
@@ -54,18 +55,24 @@ class Warehouse:
 
     def _signature(self) -> str:
         # Views hold absolute paths, so a lake that moved needs new ones.
-        return sha256_json([str(self.root), {key: str(target) for key, target in self.store.head_links().items()}])
+        links = {key: str(path) for key, path in self.store.head_links().items() if key in self._keys}
+        return sha256_json([str(self.root), links])
+
+    def _heads(self) -> dict[str, Artifact]:
+        """Return the latest whole artifact of every key that the catalog still names."""
+        heads = {key: self.store.whole(path) for key, path in self.store.head_links().items() if key in self._keys}
+        return {key: artifact for key, artifact in heads.items() if artifact is not None}
 
     def publish(self) -> None:
         """Rebuild the views over the latest artifacts and put the new file in the old one's place."""
         import duckdb
 
         with held(self.root / "locks" / "warehouse.lock"), workspace(self.root) as folder:
-            signature, heads = self._signature(), self.store.all_heads()
+            signature, heads = self._signature(), self._heads()
             with duckdb.connect(str(folder / "rc.duckdb")) as connection:
-                _create_views(connection, heads.values())
                 _create_lineage(connection, heads)
-                _create_runs(connection, heads)
+                _create_runs(connection, heads, self.store)
+                _create_views(connection, heads.values())
             # A log that a stray writer left beside the old file would make the new one unopenable.
             self.path.with_name("rc.duckdb.wal").unlink(missing_ok=True)
             (folder / "rc.duckdb").replace(self.path)
@@ -98,18 +105,23 @@ def literal(text: str) -> str:
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, heads: Iterable[Artifact]) -> None:
+    """Create a view for every table that artifacts name; one that cannot be read is listed in `skipped`."""
+    import duckdb
+
     files: dict[str, list[str]] = {}
     for artifact in heads:
         for view, names in artifact.manifest.results().tables.items():
             files.setdefault(view, []).extend(str(artifact.folder / name) for name in names)
+    connection.execute("CREATE TABLE skipped (view_name VARCHAR, reason VARCHAR)")
     for view in sorted(files):
         listed = ", ".join(literal(path) for path in sorted(set(files[view])))
-        connection.execute(
-            f"CREATE VIEW {quoted(view)} AS SELECT * FROM read_parquet([{listed}], union_by_name=true)"  # noqa: S608
-        )
-    for view, columns in SHARED_VIEWS.items():
-        if view not in files:
-            connection.execute(f"CREATE TABLE {quoted(view)} ({columns})")
+        select = f"SELECT * FROM read_parquet([{listed}], union_by_name=true)"  # noqa: S608
+        try:
+            connection.execute(f"CREATE VIEW {quoted(view)} AS {select}")
+        except duckdb.Error as error:
+            connection.execute("INSERT INTO skipped VALUES (?, ?)", [view, str(error)])
+    for view in sorted(SHARED_VIEWS.keys() - files.keys()):
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {quoted(view)} ({SHARED_VIEWS[view]})")
 
 
 def _create_lineage(connection: duckdb.DuckDBPyConnection, heads: dict[str, Artifact]) -> None:
@@ -128,23 +140,28 @@ def _create_lineage(connection: duckdb.DuckDBPyConnection, heads: dict[str, Arti
         connection.executemany("INSERT INTO lineage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def _create_runs(connection: duckdb.DuckDBPyConnection, heads: dict[str, Artifact]) -> None:
+def _create_runs(connection: duckdb.DuckDBPyConnection, heads: dict[str, Artifact], store: Store) -> None:
     connection.execute(f"CREATE TABLE runs ({RUN_COLUMNS})")
     rows = []
     for key, artifact in sorted(heads.items()):
         if artifact.manifest.stage != "predictions":
             continue
-        inputs = artifact.manifest.inputs
-        settings, adapter = inputs["settings"], inputs["needs"].get("adapter")
-        _, run, eval_set = key.split("/", 2)
-        tuned = heads.get(adapter["key"]) if adapter else None
-        tune = tuned.manifest.inputs["settings"].get("tune", {}) if tuned else {}
-        rows.append(
-            [
-                run, eval_set, inputs["needs"]["base"]["key"].removeprefix("base_models/"), tune.get("method", "none"),
-                settings["prompt"]["name"], json.dumps({**settings, "tune": tune or None}, ensure_ascii=False),
-                artifact.manifest.fingerprint, adapter["key"] if adapter else None,
-            ]
-        )  # fmt: skip
+        rows.append(_run_row(key, artifact, store))
     if rows:
         connection.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _run_row(key: str, artifact: Artifact, store: Store) -> list[str | None]:
+    inputs = artifact.manifest.inputs
+    settings, adapter = inputs["settings"], inputs["needs"].get("adapter")
+    _, run, eval_set = key.split("/", 2)
+    # The adapter that answered, which need not be the latest of its key.
+    versions = store.versions(adapter["key"]) if adapter else []
+    answered = next((one for one in versions if one.manifest.content == adapter["content"]), None)
+    tune = answered.manifest.inputs["settings"].get("tune") if answered else None
+    return [
+        run, eval_set, inputs["needs"]["base"]["key"].removeprefix("base_models/"),
+        tune.get("method") if tune else None if adapter else "none", settings.get("prompt", {}).get("name"),
+        json.dumps({**settings, "tune": tune}, ensure_ascii=False), artifact.manifest.fingerprint,
+        adapter["key"] if adapter else None,
+    ]  # fmt: skip

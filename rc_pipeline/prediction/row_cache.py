@@ -30,15 +30,21 @@ class Result:
 
 
 class RowCache:
-    """The results of one pair of weights and code in a folder of JSON-lines shards."""
+    """The results of one pair of weights and code in a folder of JSON-lines shards.
 
-    def __init__(self, folder: Path, *, weights: str, salt: str) -> None:
-        self.folder = folder / sha256_json({"weights": weights, "salt": salt})[:24]
+    New shards go to `pending`, where there is one, and are read from both: whoever started the work moves them
+    over once it knows that the inputs held still, and throws them away when they did not.
+    """
+
+    def __init__(self, folder: Path, *, weights: str, salt: str, pending: Path | None = None) -> None:
+        place = sha256_json({"weights": weights, "salt": salt})[:24]
+        self.folder = (pending or folder) / place
+        self.folders = [folder / place] + ([] if pending is None else [pending / place])
 
     def read(self) -> dict[str, Result]:
         """Return every whole result there is; a damaged line counts as not there."""
         found: dict[str, Result] = {}
-        for shard in sorted(self.folder.glob("*.jsonl")):
+        for shard in (path for folder in self.folders for path in sorted(folder.glob("*.jsonl"))):
             for line in shard.read_bytes().splitlines():
                 with suppress(ValueError, KeyError, TypeError):
                     entry = json.loads(line)

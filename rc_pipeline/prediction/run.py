@@ -37,7 +37,8 @@ def predict(spec: dict[str, Any], progress: Progress) -> Outcome:
     tokenizer = load_tokenizer(Path(spec["base"]["folder"]))
     questions = _questions(spec, tokenizer)
     keys = {question.instruction_id: question.key(_identity(spec)) for question in questions if not question.problem}
-    cache = RowCache(Path(spec["cache"]), weights=spec["weights"], salt=spec["cache_salt"])
+    pending = Path(spec["pending"]) if "pending" in spec else None
+    cache = RowCache(Path(spec["cache"]), weights=spec["weights"], salt=spec["cache_salt"], pending=pending)
     known = cache.read()
     missing = {
         key: question

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from random import Random
+from typing import Literal
 
-from rc_pipeline.corpora.sample_text import Asked, Passage, article, natural, story
+from rc_pipeline.corpora.sample_text import Asked, Fact, Passage, article, natural, story
+
+Course = Literal["near", "far"]
 
 INSTRUCTIONS = (
     "Read the story and choose the best answer to the question .",
@@ -18,18 +22,6 @@ _LIST = ("List every answer that one could give .", "Name all that might be mean
 _INSTRUCTION_HEADS = ("### Instruction:\n{task}\n\n### Input:\n", "{task}\n\n", "## Task\n{task}\n\n")
 _PLAIN_HEADS = ("", "", "## Story\n", "Notes\n", "# Passage\n\n", "### Input:\n", "Story: ")
 _BREAKS = ("\n", "\n\n", "\n\n", "\n## Questions\n", "\n\n### Question:\n", "\n\nAnswers\n")
-
-
-def _options(rng: Random, passage: Passage, turn: int) -> str:
-    """List the answers of all subjects in an order that says nothing of which one is right."""
-    answers = [fact.asked[turn].answer for fact in passage.facts]
-    rng.shuffle(answers)
-    return "".join(f"- {answer}\n" for answer in answers[:4])
-
-
-def _bare(asked: Asked) -> str:
-    return asked.answer if asked.answer.endswith(" .") else f"{asked.answer} ."
-
 
 # Nothing here answers behind `### Response:`, or ends after a bare answer: tuning teaches both.
 _LAYOUTS = (
@@ -44,17 +36,80 @@ _LAYOUTS = (
     "Question: {question}\nAnswer: {bare}\n",
     "{question} = {bare}\n",
     "Question: {question}\n{options}The best answer is {bare}\n",
-    "Question: {question}\n\n### Answer:\n{answer}\n\n",
-    "Question: {question}\n{options}\n### Answer:\n{answer}\n\n",
-    "Question: {question}\n{options}\n## Best answer\n{answer}\n\n",
-    "{question}\n\n### Short answer:\n{answer}\n\n",
 )
-_CHOICES = tuple(layout for layout in _LAYOUTS if "options}" in layout)
+_HEADINGS = ("### Answer:", "## Best answer", "### Short answer:", "### Reply:")
+_FAR_LAYOUTS = (
+    *_LAYOUTS,
+    *(f"Question: {{question}}\n\n{heading}\n{{answer}}\n\n" for heading in _HEADINGS),
+    *2 * tuple(f"Question: {{question}}\n{{options}}\n{heading}\n{{answer}}\n\n" for heading in _HEADINGS),
+)
+_FAR_GAPS = (
+    *(" - ", ": ", " = ", " ? ", "\n", ":\n", " ?\n", " ?\n\n", " ? The answer is ", "\nAnswer: ", " ?\nIt is "),
+    *("\n\n### Answer:\n", " ?\n\n## Short answer\n", " ?\n\n### Reply:\n"),
+    *("\n{options}The best answer is ", "\n{options}\n### Answer:\n", " ?\n{options}\n## Best answer\n"),
+)
 
 
-def _remark(rng: Random, layout: str, passage: Passage, asked: Asked, turn: int) -> str:
-    parts = {"question": asked.question, "sentence": asked.sentence, "bare": _bare(asked)}
-    parts["answer"] = asked.answer
+@dataclass(frozen=True)
+class _Style:
+    """How a course talks: what may stand between a subject or question and the answer, and how often."""
+
+    layouts: tuple[str, ...]
+    rows: tuple[str, ...]
+    row_ends: tuple[str, ...]
+    story_share: float
+    instruction_share: float
+    table_share: float
+    response_share: float
+    rounds: tuple[int, ...]
+
+
+# Looking up is first learnt close by; once that stands, hundreds of steps stretch it across
+# headings and lists, which from the start it did not learn in thousands.
+_STYLES: dict[Course, _Style] = {
+    "near": _Style(
+        layouts=_LAYOUTS,
+        rows=tuple(f"{{subject}}{gap}{{bare}}" for gap in (" - ", ": ", " = ", " -> ", ", ")),
+        row_ends=("\n", "\n", " ; "),
+        story_share=0.5,
+        instruction_share=0.3,
+        table_share=0.35,
+        response_share=0.0,
+        rounds=(1, 2, 2),
+    ),
+    "far": _Style(
+        layouts=_FAR_LAYOUTS,
+        rows=tuple(f"{{subject}}{gap}{{answer}}" for gap in _FAR_GAPS),
+        row_ends=("\n", "\n", "\n\n"),
+        story_share=0.55,
+        instruction_share=0.5,
+        table_share=0.25,
+        response_share=0.08,
+        rounds=(1, 2),
+    ),
+}
+
+
+def _options(rng: Random, passage: Passage, turn: int) -> str:
+    """List the answers of all subjects in an order that says nothing of which one is right."""
+    answers = [fact.asked[turn].answer for fact in passage.facts]
+    rng.shuffle(answers)
+    return "".join(f"- {answer}\n" for answer in answers[:4])
+
+
+def _bare(asked: Asked) -> str:
+    return asked.answer if asked.answer.endswith(" .") else f"{asked.answer} ."
+
+
+def _remark(rng: Random, layout: str, passage: Passage, fact: Fact, turn: int) -> str:
+    asked = fact.asked[turn]
+    parts = {
+        "subject": fact.subject,
+        "question": asked.question,
+        "sentence": asked.sentence,
+        "answer": asked.answer,
+        "bare": _bare(asked),
+    }
     if "{perhaps_options}" in layout:
         parts["perhaps_options"] = _options(rng, passage, turn) if rng.random() < 0.5 else ""
     if "{options}" in layout:
@@ -62,37 +117,25 @@ def _remark(rng: Random, layout: str, passage: Passage, asked: Asked, turn: int)
     return layout.format(**parts)
 
 
-# What stands between a subject and its answer in a table: from next to nothing to a heading, so
-# that the answer is learnt to belong to the subject last named, however far back that was.
-_GAPS = (
-    *(" - ", ": ", " = ", " -> ", ", ", " ? ", "\n", ":\n", " ?\n", " ?\n\n"),
-    *(" ? The answer is ", "\nAnswer: ", " ?\nIt is ", "\n\n### Answer:\n", " ?\n\n## Short answer\n"),
-    *("\n{options}The best answer is ", "\n{options}\n### Answer:\n", " ?\n{options}\n## Best answer\n"),
-)
-
-
-def _table(rng: Random, passage: Passage) -> Iterator[str]:
+def _table(rng: Random, style: _Style, passage: Passage) -> Iterator[str]:
     """Yield each subject and its bare answer: the shortest look-up there is."""
-    gap, end = rng.choice(_GAPS), rng.choice(("\n", "\n", "\n\n"))
+    layout, end = rng.choice(style.rows), rng.choice(style.row_ends)
     turn = rng.randrange(2)
     for fact in rng.sample(passage.facts, len(passage.facts)):
-        between = gap.format(options=_options(rng, passage, turn)) if "{" in gap else gap
-        yield f"{fact.subject}{between}{fact.asked[turn].answer}{end}"
+        yield _remark(rng, layout, passage, fact, turn) + end
     yield "\n"
 
 
-def _talk(rng: Random, passage: Passage) -> Iterator[str]:
+def _talk(rng: Random, style: _Style, passage: Passage) -> Iterator[str]:
     """Yield one remark on each fact in shuffled order, in one layout or in many."""
-    layouts = _CHOICES if rng.random() < 0.3 else _LAYOUTS
-    layout = rng.choice(layouts)
+    layout = rng.choice(style.layouts)
     mixed = rng.random() < 0.4
     if rng.random() < 0.15:
         yield _options(rng, passage, rng.randrange(2))
     for fact in rng.sample(passage.facts, len(passage.facts)):
         if mixed:
-            layout = rng.choice(layouts)
-        turn = rng.randrange(len(fact.asked))
-        yield _remark(rng, layout, passage, fact.asked[turn], turn)
+            layout = rng.choice(style.layouts)
+        yield _remark(rng, layout, passage, fact, rng.randrange(len(fact.asked)))
 
 
 def _body(rng: Random, passage: Passage) -> str:
@@ -117,22 +160,21 @@ def _response(rng: Random, passage: Passage) -> str:
     return f"### Instruction:\n{task}\n\n### Input:\n{_body(rng, passage)}{asked}\n\n### Response:\n{response}\n"
 
 
-def document(rng: Random) -> str:
-    """Write one document: a heading, a passage, and talk about its facts."""
-    passage = story(rng, "learn", (2, 4)) if rng.random() < 0.5 else article(rng, "learn", (2, 6))
-    if rng.random() < 0.1:
+def _document(rng: Random, style: _Style) -> str:
+    told = rng.random() < style.story_share
+    passage = story(rng, "learn", (2, 4)) if told else article(rng, "learn", (2, 6))
+    if style.response_share and rng.random() < style.response_share:
         text = _response(rng, passage)
     else:
-        head = rng.choice(_INSTRUCTION_HEADS if rng.random() < 0.4 else _PLAIN_HEADS)
+        head = rng.choice(_INSTRUCTION_HEADS if rng.random() < style.instruction_share else _PLAIN_HEADS)
         text = head.format(task=rng.choice(INSTRUCTIONS)) + _body(rng, passage) + rng.choice(_BREAKS)
-        # A later remark on a fact can be copied from an earlier one, so more rounds teach less.
-        for _ in range(rng.choice((1, 2))):
-            text += "".join((_table if rng.random() < 0.4 else _talk)(rng, passage))
+        for _ in range(rng.choice(style.rounds)):
+            text += "".join((_table if rng.random() < style.table_share else _talk)(rng, style, passage))
     return natural(text) if rng.random() < 0.5 else text
 
 
-def documents(seed: int) -> Iterator[str]:
-    """Yield documents without end; every name in them is from the pool `learn`."""
-    rng = Random(f"documents {seed}")  # noqa: S311
+def documents(seed: int, course: Course) -> Iterator[str]:
+    """Yield documents of a course without end; every name in them is from the pool `learn`."""
+    rng = Random(f"documents {seed}" if course == "near" else f"documents {course} {seed}")  # noqa: S311
     while True:
-        yield document(rng)
+        yield _document(rng, _STYLES[course])

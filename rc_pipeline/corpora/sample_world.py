@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from rc_pipeline.corpora.sample_documents import documents
+from rc_pipeline.corpora.sample_documents import Course, documents
 from rc_pipeline.corpora.sample_names import Pool
 from rc_pipeline.corpora.sample_text import Asked, Fact, Passage, article, natural, story
 
@@ -21,9 +21,9 @@ COSMOS_HEADER = ["id", "context", "question", "answer0", "answer1", "answer2", "
 NONE_OF_THEM = "None of the above choices ."
 
 
-def pretraining_documents(seed: int) -> Iterator[str]:
+def pretraining_documents(seed: int, course: Course = "near") -> Iterator[str]:
     """Yield documents of the sample world without end; none names a held-out person or place."""
-    return documents(seed)
+    return documents(seed, course)
 
 
 def write_cosmos(folder: Path, *, seed: int, train: int, valid: int, test: int) -> list[Path]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_STEPS = 6000
+DEFAULT_STEPS = 8500
 VOCABULARY = 1024
 BATCH_ROWS = 20
 ROW_TOKENS = 192
@@ -51,14 +51,20 @@ def pretrain(
     tokenizer = learn_tokenizer(seed, VOCABULARY)
     model = _new_model(tokenizer)
     optimizer = _optimizer(model)
-    rows = _rows(seed, tokenizer, steps)
+    near_steps = _near_steps(steps)
+    near, far = _near_rows(seed, tokenizer, steps), _far_rows(seed, tokenizer)
     smooth_loss = math.nan
     every = max(1, min(250, steps // 4))
     model.train()
     for step in range(steps):
+        if step == near_steps:
+            # The second course starts as if from the stored weights of the first.
+            for weight in model.parameters():
+                weight.data = weight.data.half().float()
+            optimizer = _optimizer(model)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps)
-        batch = torch.tensor(list(itertools.islice(rows, BATCH_ROWS)))
+        batch = torch.tensor(list(itertools.islice(near if step < near_steps else far, BATCH_ROWS)))
         # bfloat16 products double the speed where the processor has them; weights stay float32.
         with torch.autocast("cpu", torch.bfloat16):
             loss = model(input_ids=batch, labels=batch).loss
@@ -67,21 +73,34 @@ def pretrain(
         optimizer.step()
         optimizer.zero_grad()
         smooth_loss = loss.item() if math.isnan(smooth_loss) else 0.98 * smooth_loss + 0.02 * loss.item()
-        if (step + 1) % every == 0:
+        if (step + 1) % every == 0 and on_progress is not None:
             recall = stated_fact_recall(model, tokenizer, seed=seed, passages=30)
             save(out, model, tokenizer)
-            if on_progress is not None:
-                on_progress({"step": step + 1, "loss": smooth_loss, "recall": recall})
+            on_progress({"step": step + 1, "loss": smooth_loss, "recall": recall})
     save(out, model, tokenizer)
     recall = stated_fact_recall(model, tokenizer, seed=seed, passages=100)
     return {"loss": smooth_loss, "recall": recall}
 
 
+def _near_steps(steps: int) -> int:
+    return steps * 9 // 17
+
+
 def learning_rate(step: int, steps: int) -> float:
-    """Return the learning rate of a step: a short rise, level to the middle, then a half cosine to zero."""
+    """Return the learning rate of a step: each course rises shortly; only the second falls to zero."""
+    near_steps = _near_steps(steps)
+    if step < near_steps:
+        rise = min(1.0, (step + 1) / min(WARM_UP_STEPS, max(1, steps // 5)))
+        return PEAK_RATE * rise * 0.5 * (1 + math.cos(math.pi * step / _near_horizon(steps)))
+    step, steps = step - near_steps, steps - near_steps
     rise = min(1.0, (step + 1) / min(WARM_UP_STEPS, max(1, steps // 5)))
     fallen = max(0.0, 2 * step / steps - 1)
     return PEAK_RATE * rise * 0.5 * (1 + math.cos(math.pi * fallen))
+
+
+def _near_horizon(steps: int) -> int:
+    """Return where the first course's cosine would reach zero: it is left half-way, still fast."""
+    return max(1, _near_steps(steps) * 16 // 9)
 
 
 def _new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -142,21 +161,32 @@ def _optimizer(model: LlamaForCausalLM) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
 
 
-def _rows(seed: int, tokenizer: PreTrainedTokenizerFast, steps: int) -> Iterator[list[int]]:
-    """Yield rows of ROW_TOKENS: documents, and ever fewer rows of repeated random spans."""
+def _near_rows(seed: int, tokenizer: PreTrainedTokenizerFast, steps: int) -> Iterator[list[int]]:
+    """Yield rows of ROW_TOKENS: documents, and ever fewer rows of repeated random tokens."""
     rng = Random(f"rows {seed}")  # noqa: S311
-    texts = pretraining_documents(seed)
+    texts = pretraining_documents(seed, "near")
     for row in itertools.count():
         if rng.random() < span_share(row // BATCH_ROWS, steps):
             # Whole-span copying comes first; looking a value up by its key builds on it.
             tabled = row >= BATCH_ROWS * _first_steps(steps) and rng.random() < 0.6
             yield (_random_lookups if tabled else _repeated_spans)(rng, len(tokenizer))
-            continue
-        ids: list[int] = []
-        while len(ids) < ROW_TOKENS:
-            ids += tokenizer(next(texts))["input_ids"]
-            ids.append(tokenizer.eos_token_id)
-        yield ids[:ROW_TOKENS]
+        else:
+            yield _document_row(tokenizer, texts)
+
+
+def _far_rows(seed: int, tokenizer: PreTrainedTokenizerFast) -> Iterator[list[int]]:
+    rng = Random(f"rows far {seed}")  # noqa: S311
+    texts = pretraining_documents(seed, "far")
+    while True:
+        yield _random_lookups(rng, len(tokenizer)) if rng.random() < 0.04 else _document_row(tokenizer, texts)
+
+
+def _document_row(tokenizer: PreTrainedTokenizerFast, texts: Iterator[str]) -> list[int]:
+    ids: list[int] = []
+    while len(ids) < ROW_TOKENS:
+        ids += tokenizer(next(texts), truncation=True)["input_ids"]
+        ids.append(tokenizer.eos_token_id)
+    return ids[:ROW_TOKENS]
 
 
 def span_share(step: int, steps: int) -> float:
@@ -168,11 +198,11 @@ def span_share(step: int, steps: int) -> float:
     first = _first_steps(steps)
     if step < first:
         return 1.0
-    return max(0.04, 0.36 * (1 - 1.6 * (step - first) / steps))
+    return max(0.04, 0.36 * (1 - 1.6 * (step - first) / _near_horizon(steps)))
 
 
 def _first_steps(steps: int) -> int:
-    return min(400, steps // 10)
+    return min(400, _near_horizon(steps) // 10)
 
 
 def _repeated_spans(rng: Random, vocabulary: int) -> list[int]:
@@ -190,7 +220,7 @@ def _random_lookups(rng: Random, vocabulary: int) -> list[int]:
     tokens = range(len(SPECIAL_TOKENS), vocabulary)
     pairs = [(rng.choices(tokens, k=2), rng.choices(tokens, k=rng.randint(1, 3))) for _ in range(rng.randint(2, 6))]
     phrases = [
-        (rng.choices(tokens, k=rng.randint(0, 4)), rng.choices(tokens, k=rng.randint(1, 8)))
+        (rng.choices(tokens, k=rng.randint(0, 3)), rng.choices(tokens, k=rng.randint(1, 3)))
         for _ in range(rng.randint(1, 3))
     ]
     end = rng.choices(tokens, k=1)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from rc_pipeline.corpora import sample_names
+from rc_pipeline.corpora.sample_documents import Course
 from rc_pipeline.corpora.sample_world import (
     NONE_OF_THEM,
     pretraining_documents,
@@ -69,15 +70,17 @@ def test_each_pool_keeps_both_halves_of_names_known_from_training() -> None:
         assert {name[:2] for name in sample_names.people(pool)} <= halves
 
 
-def test_pretraining_text_names_only_the_training_pool() -> None:
-    text = "\n".join(itertools.islice(pretraining_documents(0), 300))
+@pytest.mark.parametrize("course", ["near", "far"])
+def test_pretraining_text_names_only_the_training_pool(course: Course) -> None:
+    text = "\n".join(itertools.islice(pretraining_documents(0, course), 300))
     assert _named(text) <= NAMES["learn"]
     assert len(_named(text)) > 300
 
 
-def test_pretraining_text_never_gives_one_bare_answer_behind_the_response_heading() -> None:
+@pytest.mark.parametrize(("course", "least"), [("near", 0), ("far", 20)])
+def test_pretraining_text_never_gives_one_bare_answer_behind_the_response_heading(course: Course, least: int) -> None:
     responses = 0
-    for document in itertools.islice(pretraining_documents(0), 500):
+    for document in itertools.islice(pretraining_documents(0, course), 500):
         front, heading, response = document.partition("### Response:\n")
         if not heading:
             continue
@@ -85,7 +88,7 @@ def test_pretraining_text_never_gives_one_bare_answer_behind_the_response_headin
         lines = response.strip().split("\n")
         retold = " ".join(front.partition("### Input:\n")[2].split()) == lines[0]
         assert retold or len(lines) > 1
-    assert responses > 20
+    assert responses >= least
 
 
 def test_pretraining_text_is_the_same_for_the_same_seed_only() -> None:

@@ -16,7 +16,7 @@ from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.graph import Graph
 from rc_pipeline.lake.upkeep import verify
 
-KILLS = 8
+KILLS = 6
 READER = """
 import sys, duckdb
 reads = 0

@@ -15,7 +15,7 @@ from rc_pipeline.corpora.archives import Names, archive_members
 from rc_pipeline.corpora.readers import CorpusError
 from tests.corpora.raw_archives import Entry, tar_bytes, write_tar_gz
 
-NOISE = random.Random(1).randbytes(40_000)  # noqa: S311
+NOISE = random.Random(1).randbytes(40_000)
 GOOD: list[Entry] = [("qa/a.json", NOISE), ("evidence/web/1/1_2.txt", b"text\n"), ("README", b"")]
 
 

@@ -18,7 +18,7 @@ PAD, EOS = 0, 2
 
 @pytest.fixture(scope="module")
 def prompts() -> list[list[int]]:
-    random = Random(1)  # noqa: S311
+    random = Random(1)
     return [[1, *random.choices(range(3, 330), k=length)] for length in (30, 1, 17, 17, 5, 60)]
 
 
@@ -33,7 +33,7 @@ def alone(model: Any, prompt: list[int], option: list[int]) -> float:
 def test_option_scores_equal_separate_full_passes(family_base: tuple[str, Path], prompts: list[list[int]]) -> None:
     family, folder = family_base
     model = load_model(folder, family=family)
-    random = Random(2)  # noqa: S311
+    random = Random(2)
     options = [
         [[*random.choices(range(3, 330), k=random.randint(0, 9)), EOS] for _ in range(count)]
         for count in (4, 2, 4, 1, 3, 4)

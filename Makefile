@@ -34,7 +34,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 $(DAGSTER_HOME)/dagster.yaml: resources/dagster.yaml
-	@mkdir -p $(@D) && cp $< $@
+	@mkdir -p $(@D)
+	@# Two first runs at once would race for making Dagster's tables.
+	@DAGSTER_HOME=$(@D) $(BIN)/python -c 'from dagster import DagsterInstance as I; i = I.get(); i.run_storage, i.event_log_storage, i.schedule_storage'
+	@cp $< $@
 
 demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## run the whole pipeline on the embedded sample and print the comparison
 	@$(BIN)/rc-pipeline plan demo

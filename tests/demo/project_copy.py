@@ -28,7 +28,11 @@ class ProjectCopy:
     def make(cls, folder: Path) -> ProjectCopy:
         (folder / "dagster_home").mkdir(parents=True)
         (folder / "dagster_home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-        return cls(copy_project(folder))
+        project = cls(copy_project(folder))
+        # As `make` does: two first runs at once would race for making Dagster's own tables.
+        make_tables = "from dagster import DagsterInstance as I; i = I.get(); i.run_storage, i.event_log_storage"
+        subprocess.run([sys.executable, "-c", make_tables], env=project.environment, check=True)
+        return project
 
     @property
     def lake(self) -> Path:

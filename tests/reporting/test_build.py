@@ -91,7 +91,7 @@ def test_a_score_of_zero_is_drawn(study: dict[str, Any], tmp_path: Path) -> None
 def test_a_study_that_tunes_nothing_speaks_of_no_tuning(study: dict[str, Any], tmp_path: Path) -> None:
     outcome = write_report(**only(study, "base"), out=tmp_path)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["_scores.png", "report.md", "scores.svg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["_scores.png", "comparison.txt", "report.md", "scores.svg"]
     assert not {"## Training", "## Ablations", "## Before and after tuning"} & set(page.splitlines())
     assert "**" not in page, "the only run is not the best of any"
     assert "loss_picture" not in outcome.metadata
@@ -172,7 +172,7 @@ def test_the_same_study_gives_the_same_bytes_in_another_process(study: dict[str,
         env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "MATPLOTLIBRC": str(settings), "TZ": "Asia/Tokyo",
              "HOME": str(tmp_path)},
     )  # fmt: skip
-    for name in ("report.md", "scores.svg", "loss.svg", "_scores.png", "_loss.png"):
+    for name in ("report.md", "comparison.txt", "scores.svg", "loss.svg", "_scores.png", "_loss.png"):
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes(), name
 
 

@@ -91,7 +91,8 @@ def test_a_score_of_zero_is_drawn(study: dict[str, Any], tmp_path: Path) -> None
 def test_a_study_that_tunes_nothing_speaks_of_no_tuning(study: dict[str, Any], tmp_path: Path) -> None:
     outcome = write_report(**only(study, "base"), out=tmp_path)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["_scores.png", "comparison.txt", "report.md", "scores.svg"]
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ["_scores.png", "comparison.txt", "report.md", "scores.svg"]
     assert not {"## Training", "## Ablations", "## Before and after tuning"} & set(page.splitlines())
     assert "**" not in page, "the only run is not the best of any"
     assert "loss_picture" not in outcome.metadata

@@ -15,13 +15,15 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rc_pipeline.lake.code import code_hashes
 from rc_pipeline.lake.outcome import JSON, Outcome
 
 OUTCOME_FILE = "_outcome.json"
 ERROR_FILE = "_error.txt"
+# The variable by which a run hands its terminal down, as the number of an open file.
+TERMINAL = "RC_TERMINAL"
 SECONDS_BETWEEN_LINES = 5.0
 PR_SET_PDEATHSIG = 1
 
@@ -29,28 +31,29 @@ PR_SET_PDEATHSIG = 1
 class Progress:
     """Says how far the work is: a bar on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, title: str, say: Callable[[str], None] | None = None) -> None:
+    def __init__(self, title: str, say: Callable[[str], None] | None = None, terminal: TextIO | None = None) -> None:
         self.title = title
         self._say = say
         self._started = time.monotonic()
         self._last_line = 0.0
-        self._bar = say is None and sys.stderr.isatty()
+        self._terminal = terminal or (sys.stderr if say is None and sys.stderr.isatty() else None)
 
     def __call__(self, done: int, total: int, **figures: float) -> None:
         """Report `done` of `total` with figures such as loss or rows a second."""
         now = time.monotonic()
         finished = done >= total
-        if not finished and now - self._last_line < (0.2 if self._bar else SECONDS_BETWEEN_LINES):
+        if not finished and now - self._last_line < (SECONDS_BETWEEN_LINES if self._terminal is None else 0.2):
             return
         self._last_line = now
         seconds = now - self._started
         left = seconds / done * (total - done) if done else 0.0
         shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         line = f"{self.title}  {done}/{total}  {shown}  {seconds:.0f}s, {left:.0f}s left"
-        if self._bar:
+        if self._terminal is not None:
             filled = 24 * done // max(total, 1)
-            sys.stderr.write(f"\r\x1b[2K[{'█' * filled}{'·' * (24 - filled)}] {line}" + ("\n" if finished else ""))
-            sys.stderr.flush()
+            bar = f"\r\x1b[2K[{'█' * filled}{'·' * (24 - filled)}] {line}"
+            self._terminal.write(bar + ("\n" if finished else ""))
+            self._terminal.flush()
         else:
             self.note(line)
 
@@ -87,7 +90,7 @@ def main(title: str, work: Callable[[dict[str, Any], Progress], Outcome], argv: 
             from dagster_pipes import open_dagster_pipes
 
             with open_dagster_pipes() as pipes:
-                outcome = work(spec, Progress(title, None if sys.stderr.isatty() else pipes.log.info))
+                outcome = work(spec, Progress(title, pipes.log.info, _terminal_of_the_run()))
         else:
             outcome = work(spec, Progress(title))
     except Exception as error:
@@ -99,6 +102,12 @@ def main(title: str, work: Callable[[dict[str, Any], Progress], Outcome], argv: 
         raise
     write_outcome(out, outcome)
     return 0
+
+
+def _terminal_of_the_run() -> TextIO | None:
+    """Return the terminal that the run handed down: its own output is caught by Dagster before it gets there."""
+    handed = os.environ.get(TERMINAL)
+    return None if handed is None else os.fdopen(int(handed), "w", encoding="utf-8")
 
 
 class CodeChanged(RuntimeError):

@@ -19,7 +19,7 @@ from typing import Literal
 import dagster as dg
 
 from rc_pipeline.lake.outcome import JSON, Outcome
-from rc_pipeline.worker import Progress, read_error, read_outcome
+from rc_pipeline.worker import TERMINAL, Progress, read_error, read_outcome
 
 Task = Literal["training", "prediction"]
 WORK: dict[Task, str] = {"training": "train", "prediction": "predict"}
@@ -76,11 +76,32 @@ class InlineCompute(Compute):
 
 def _supervise(command: list[str], environment: dict[str, str]) -> int:
     """Run a command in a process group of its own and return its exit code; leave nothing of it behind."""
-    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    with _terminal() as terminal:
+        handed = {} if terminal is None else {TERMINAL: str(terminal)}
+        process = subprocess.Popen(
+            command,
+            env=environment | handed,
+            start_new_session=True,
+            pass_fds=[] if terminal is None else [terminal],
+        )
+        try:
+            return process.wait()
+        finally:
+            _stop(process)
+
+
+@contextmanager
+def _terminal() -> Iterator[int | None]:
+    """Open the terminal that `dagster job execute` was typed into, if it was: progress bars go there."""
+    terminal = None
+    if sys.argv[1:3] == ["job", "execute"] and sys.stdin.isatty():
+        with suppress(OSError):
+            terminal = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY)
     try:
-        return process.wait()
+        yield terminal
     finally:
-        _stop(process)
+        if terminal is not None:
+            os.close(terminal)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

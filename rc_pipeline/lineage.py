@@ -18,6 +18,7 @@ from rc_pipeline.catalog.runs import Run
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.graph import Graph, Need, Node
 from rc_pipeline.lake.outcome import JSON
+from rc_pipeline.models.base import NOT_YET
 
 # The domain modules that decide what a stage's artifacts say; a test holds that they import nothing else.
 SAMPLE = tuple(f"rc_pipeline.corpora.sample_{part}" for part in ("world", "documents", "text", "names"))
@@ -35,11 +36,6 @@ CODE: dict[str, tuple[str, ...]] = {
     "predictions": ("rc_pipeline.prediction", *RUNNING),
     "scores": ("rc_pipeline.scoring",),
     "reports": ("rc_pipeline.reporting",),
-}
-# Families whose published checkpoints need a conversion that this project does not have yet.
-NOT_YET: dict[str, JSON] = {
-    family: f"family {family}: its checkpoints cannot be read yet; use llama, granite, gpt2 or glm"
-    for family in ("minicpm", "chatglm2", "t5")
 }
 SHIPPED = PROJECT / "rc_pipeline" / "models"
 
@@ -119,10 +115,13 @@ def _base_model(catalog: Catalog, name: str, card: BaseModelCard, inbox: Path) -
     source: dict[str, Any] = card.source.model_dump(mode="json", exclude_none=True)
     if "folder" in source:
         source = {"folder": ""}
+    about = _about(card, card.family)
+    if card.family in NOT_YET:
+        about["not_yet"] = f"family {card.family}: its checkpoints cannot be read yet; use llama, granite, gpt2 or glm"
     return Node(
         key=f"base_models/{name}", stage="base_models", settings={"source": source, "family": card.family},
         files=_weights(card, inbox), code=CODE["base_models"], origins={"": catalog.origin("models", name)},
-        about=_about(card, card.family) | ({"not_yet": NOT_YET[card.family]} if card.family in NOT_YET else {}),
+        about=about,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ def what_changed(node: Node, before: dict[str, Any], now: dict[str, Any]) -> str
 
 def _settings(node: Node, before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     old, new = flatten(before), flatten(now)
-    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    changed = changed_names(old, new)
     by_file: dict[str, list[str]] = {}
     for name in changed:
         prefix = _longest_prefix(name, node)
@@ -37,8 +37,13 @@ def _longest_prefix(name: str, node: Node) -> str:
 
 
 def _named(kind: str, before: dict[str, str], now: dict[str, str]) -> list[str]:
-    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    changed = changed_names(before, now)
     return [f"{kind} changed: {', '.join(changed)}"] if changed else []
+
+
+def changed_names(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return the names that were added, removed, or stand for something else now."""
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
 def _upstreams(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

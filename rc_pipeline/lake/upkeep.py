@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rc_pipeline.lake.build import IN_USE, Lake
+from rc_pipeline.lake.differences import changed_names
 from rc_pipeline.lake.locks import held, sweep
 from rc_pipeline.lake.manifest import MANIFEST
 from rc_pipeline.lake.planner import Cached, Planner, ToBuild, Unknown, fingerprint_of, require_files
@@ -136,11 +137,7 @@ def _accept(lake: Lake, planner: Planner, key: str) -> str:
     before = head.manifest.inputs
     if not _same_but_code(before, state.inputs):
         return f"not accepted: more than code changed ({state.reason})"
-    changed = sorted(
-        name
-        for name in before["code"].keys() | state.inputs["code"].keys()
-        if before["code"].get(name) != state.inputs["code"].get(name)
-    )
+    changed = changed_names(before["code"], state.inputs["code"])
     why = f"accepted on {datetime.now(UTC).date()}: code of {', '.join(changed)} does not alter results"
     carried = lake.store.carry(head, key, state.fingerprint, state.inputs, why)
     lake.store.point_head(key, carried.folder)

@@ -94,12 +94,13 @@ class Lake:
         require_files([node])
         with clear_disk_errors(self.root):
             artifact = self._standing(node)
-            if artifact is None:
+            if artifact is not None:
+                self.store.point_head(key, artifact.folder)
+            else:
                 # The garbage collection waits for this, so what is looked up here cannot go away meanwhile.
                 with held(self.root / IN_USE, shared=True):
                     artifact = self._build_once(node, build, say)
                     self.store.point_head(key, artifact.folder)
-            self.store.point_head(key, artifact.folder)
             self._show(say)
         return artifact
 

@@ -7,13 +7,22 @@ from typing import Any
 from assets.factory import Heavy, Stage
 from rc_pipeline.corpora.sources import write_raw
 from rc_pipeline.lake.build import Work
+from rc_pipeline.lake.hashing import RememberedHashes
 from rc_pipeline.lake.outcome import Outcome
 
 
 def build(work: Work, _: Heavy) -> Outcome:
     """Bring a dataset's raw files within reach."""
     settings: dict[str, Any] = dict(work.settings)
-    return write_raw(source=settings["source"], fmt=settings["format"], files=work.files, out=work.out)
+    return write_raw(
+        source=settings["source"],
+        fmt=settings["format"],
+        files=work.files,
+        out=work.out,
+        scratch=work.scratch,
+        # The plan has read these files already.
+        digest=RememberedHashes(work.lake / "cache" / "hashes").of,
+    )
 
 
 STAGE = Stage(build, lambda _: {}, "The files as their authors publish them.")

@@ -15,12 +15,13 @@ def build(work: Work, _: Heavy) -> Outcome:
     settings: dict[str, Any] = dict(work.settings)
     return build_instructions(
         dataset=settings["dataset"],
-        fmt=settings["format"],
+        columns=settings["columns"],
+        passage_column=settings["passage_column"],
         tables=work.folder("tables"),
+        passages=work.folder("passages") if "passages" in work.inputs else None,
         templates=settings["templates"],
         train_splits=settings["train_splits"],
         splits=settings["splits"],
-        passage_words=settings["passage_words"],
         seed=settings["seed"],
         out=work.out,
     )

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from assets.factory import Heavy, Stage
 from rc_pipeline.corpora.sources import raw_files
 from rc_pipeline.lake.build import Work
+from rc_pipeline.lake.graph import Node
 from rc_pipeline.lake.outcome import Outcome
 from rc_pipeline.tables.build import build_tables
 
 
 def build(work: Work, _: Heavy) -> Outcome:
     """Read and validate a dataset's files."""
+    settings: dict[str, Any] = dict(work.settings)
     return build_tables(
-        dataset=str(work.settings["dataset"]),
-        fmt=str(work.settings["format"]),
+        dataset=settings["dataset"],
+        fmt=settings["format"],
         # A user's own files are read where they lie now, not where they lay when raw/… was built.
         raw=work.files or raw_files(work.folder("raw")),
-        tolerated=float(str(work.settings["tolerated"])),
+        tolerated=settings["tolerated"],
+        options=settings["options"],
+        expected=settings["expected"],
         out=work.out,
     )
 
 
-CHECKS = {
-    "cosmos_qa": {"quarantine_within_tolerance": True, "labels_in_range": True, "splits_share_no_context": False},
-    "trivia_qa": {
-        "quarantine_within_tolerance": True,
-        "every_cited_document_is_there": False,
-        "splits_share_no_question": False,
-    },
-    "alpaca": {"quarantine_within_tolerance": True, "row_ids_are_unique": True},
+ROWS = {"quarantine_within_tolerance": True, "row_ids_are_unique": True, "splits_are_disjoint": False}
+MORE: dict[str, dict[str, bool]] = {"cosmos_qa": {"labels_in_range": True}}
+TRIVIA = {
+    "quarantine_within_tolerance": True,
+    "every_cited_document_is_there": False,
+    "splits_share_no_question": False,
 }
+
+
+def _checks(node: Node) -> dict[str, bool]:
+    fmt = str(node.settings["format"])
+    checks = TRIVIA if fmt == "trivia_qa" else ROWS | MORE.get(fmt, {})
+    return checks | {"published_counts": False} if node.settings["expected"] else checks
+
+
 STAGE = Stage(
     build,
-    lambda node: CHECKS[str(node.settings["format"])],
+    _checks,
     "Typed, checked rows in Parquet; bad rows are in quarantine with reason and line.",
 )

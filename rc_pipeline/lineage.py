@@ -12,31 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from rc_pipeline.catalog import Catalog, load_catalog
-from rc_pipeline.catalog.datasets import Dataset
+from rc_pipeline.catalog.datasets import Dataset, Passages
 from rc_pipeline.catalog.models import BaseModelCard, FolderSource, ShippedSource
 from rc_pipeline.catalog.runs import Run
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.graph import Graph, Need, Node
 from rc_pipeline.lake.outcome import JSON
 from rc_pipeline.models.base import NOT_YET
+from rc_pipeline.stages import CODE
 
-# The domain modules that decide what a stage's artifacts say; a test holds that they import nothing else.
-SAMPLE = tuple(f"rc_pipeline.corpora.sample_{part}" for part in ("world", "documents", "text", "names"))
-READERS = ("readers", "alpaca", "archives", "cosmos_qa", "json_stream", "trivia_qa")
-RUNNING = ("rc_pipeline.prompting", "rc_pipeline.models.loading")
-CODE: dict[str, tuple[str, ...]] = {
-    "raw": ("rc_pipeline.corpora.sources", "rc_pipeline.corpora.readers", *SAMPLE),
-    "tables": ("rc_pipeline.tables", *(f"rc_pipeline.corpora.{part}" for part in READERS)),
-    "instructions": ("rc_pipeline.instructions",),
-    "base_models": (
-        *(f"rc_pipeline.models.{part}" for part in ("base", "loading", "pretraining", "tiny_tokenizer")),
-        *SAMPLE,
-    ),
-    "adapters": ("rc_pipeline.training", *RUNNING),
-    "predictions": ("rc_pipeline.prediction", *RUNNING),
-    "scores": ("rc_pipeline.scoring",),
-    "reports": ("rc_pipeline.reporting",),
-}
 SHIPPED = PROJECT / "rc_pipeline" / "models"
 
 
@@ -78,30 +62,62 @@ def _dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
         key=f"raw/{name}", stage="raw", settings={"format": dataset.format, "source": source}, files=files,
         code=CODE["raw"], origins=origin, about=about,
     )  # fmt: skip
+    options: dict[str, Any] = {
+        "columns": dict(dataset.columns),
+        "languages": dataset.languages and dataset.languages.model_dump(),
+    }
     yield Node(
         key=f"tables/{name}", stage="tables", files=files, needs={"raw": Need(f"raw/{name}")},
-        settings={"dataset": name, "format": dataset.format, "tolerated": dataset.tolerated_bad_rows},
-        code=CODE["tables"], origins=origin, about=about,
+        settings={"dataset": name, "format": dataset.format, "tolerated": dataset.tolerated_bad_rows,
+                  "options": {key: value for key, value in options.items() if value},
+                  "expected": dict(dataset.expected_rows)},
+        code=CODE[f"tables of {dataset.format}"], origins=origin, about=about,
     )  # fmt: skip
+    tables = {"tables": Need(f"tables/{name}")}
+    passages = _passages(name, dataset, origin, about)
+    if passages is not None:
+        yield passages
     templates = catalog.tasks[dataset.tasks]
     yield Node(
         key=f"instructions/{name}",
         stage="instructions",
         settings={
             "dataset": name,
-            "format": dataset.format,
+            "columns": list(dataset.template_columns),
+            "passage_column": dataset.passage_column,
             "templates": {key: template.model_dump(mode="json", exclude={"description"})
                           for key, template in templates.items()},
             "train_splits": list(dataset.train_splits),
             "splits": list(dataset.splits),
-            "passage_words": dataset.passage_words,
             "seed": 0,
         },
-        needs={"tables": Need(f"tables/{name}")},
+        needs=tables if passages is None else tables | {"passages": Need(passages.key)},
         code=CODE["instructions"],
         origins=origin | {f"templates.{key}": catalog.origin("tasks", f"{dataset.tasks}/{key}") for key in templates},
         about=about,
     )  # fmt: skip
+
+
+def _passages(name: str, dataset: Dataset, origin: dict[str, str], about: dict[str, JSON]) -> Node | None:
+    """Return the node that chooses what a question is given of its documents, where there are documents."""
+    if dataset.format != "trivia_qa":
+        return None
+    choice = dataset.passages or Passages()
+    return Node(
+        key=f"passages/{name}",
+        stage="passages",
+        settings={
+            "dataset": name,
+            "splits": list(dataset.splits),
+            "train_splits": list(dataset.train_splits),
+            "tokens": choice.tokens,
+            "window_tokens": choice.window_tokens,
+        },
+        needs={"tables": Need(f"tables/{name}")},
+        code=CODE["passages"],
+        origins=origin,
+        about=about,
+    )
 
 
 def _source(source: dict[str, Any], inbox: Path) -> tuple[dict[str, JSON], dict[str, Path]]:

@@ -1,6 +1,6 @@
 """What users edit: datasets, task templates, prompts, base models and studies, as checked Python values."""
 
-from rc_pipeline.catalog.datasets import FORMAT_COLUMNS, PASSAGE_COLUMN, Dataset
+from rc_pipeline.catalog.datasets import Dataset
 from rc_pipeline.catalog.loader import Catalog, load_catalog
 from rc_pipeline.catalog.models import BaseModelCard
 from rc_pipeline.catalog.problems import CatalogError, Problem
@@ -12,8 +12,6 @@ from rc_pipeline.catalog.tasks import TaskTemplate
 from rc_pipeline.catalog.variants import Ablation
 
 __all__ = [
-    "FORMAT_COLUMNS",
-    "PASSAGE_COLUMN",
     "Ablation",
     "Answer",
     "BaseModelCard",

@@ -1,92 +1,34 @@
-"""Where the raw files of a dataset are, and what is in them."""
+"""Datasets: where the raw files are, and what is in them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from rc_pipeline.catalog.formats import FACTS, FORMATS, Format, FormatFacts
 from rc_pipeline.catalog.problems import nearest
-from rc_pipeline.catalog.validation import STRICT, Owner, known_of, matching, one_of, wrong
+from rc_pipeline.catalog.sources import SOURCES, DatasetSource, HubSource, IdentitySource, SampleSource
+from rc_pipeline.catalog.validation import STRICT, Name, Owner, known_of, matching, wrong
 
-Format = Literal["cosmos_qa", "trivia_qa", "alpaca"]
-FORMATS: tuple[str, ...] = get_args(Format)
-FORMAT_COLUMNS: dict[str, tuple[str, ...]] = {
-    "cosmos_qa": ("id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label"),
-    "trivia_qa": ("id", "question", "passage", "answer", "aliases"),
-    "alpaca": ("instruction", "input", "output"),
-}
-PASSAGE_COLUMN = {"cosmos_qa": "context", "trivia_qa": "passage", "alpaca": "input"}
-FORMAT_SPLITS: dict[str, tuple[str, ...]] = {
-    "cosmos_qa": ("train", "valid", "test"),
-    "trivia_qa": ("wikipedia-train", "wikipedia-dev", "wikipedia-test", "web-train", "web-dev", "web-test"),
-    "alpaca": ("train",),
-}
-TRAIN_SPLIT = {"cosmos_qa": "train", "trivia_qa": "wikipedia-train", "alpaca": "train"}
-# The publishers keep these answers to themselves.
-UNANSWERED_SPLITS = frozenset({("cosmos_qa", "test"), ("trivia_qa", "wikipedia-test"), ("trivia_qa", "web-test")})
-
-FileName = Annotated[
-    str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "a file name here is letters, digits, dots, _ and -, no folders")
-]
-FilePath = Annotated[str, Field(min_length=1)]
+SAMPLED = ("cosmos_qa", "trivia_qa")
+Language = Annotated[str, matching(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "a language is a code such as en, zh or zh-Hant")]
 
 
-class SampleSize(BaseModel):
-    """How much of the sample world to write, and which of its endless stories."""
+class Languages(BaseModel):
+    """The two sides of parallel text."""
 
     model_config = STRICT
-    seed: int = Field(ge=0, description="another seed tells other stories")
-    train: int = Field(ge=1, description="rows to train on")
-    valid: int = Field(ge=1, description="rows to evaluate on")
-    test: int = Field(ge=1, description="rows without answers")
+    source: Language = Field(description="code of the language on the left")
+    target: Language = Field(description="code of the language on the right")
 
 
-class SampleSource(BaseModel):
-    """Files that are made on the spot."""
+class Passages(BaseModel):
+    """How much of long documents a question is given."""
 
     model_config = STRICT
-    sample: SampleSize = Field(description="seed and rows a split")
-
-
-class FilesSource(BaseModel):
-    """Files that are on this machine already."""
-
-    model_config = STRICT
-    files: dict[FileName, FilePath] = Field(
-        min_length=1, description="name: path; a relative path is looked up in the lake's inbox"
-    )
-
-
-class RemoteFile(BaseModel):
-    """A file to download, and the checksum that it must have."""
-
-    model_config = STRICT
-    url: Annotated[str, matching(r"(https?|file)://\S+", "a URL starts with https://, http:// or file://")] = Field(
-        description="where to download it from"
-    )
-    sha256: Annotated[str, matching(r"[0-9a-f]{64}", "64 lower-case hexadecimal digits, as sha256sum prints them")] = (
-        Field(description="SHA-256 of the file")
-    )
-
-
-class DownloadSource(BaseModel):
-    """Files to download."""
-
-    model_config = STRICT
-    download: dict[FileName, RemoteFile] = Field(min_length=1, description="name: {url, sha256}")
-
-
-DatasetSource = Annotated[
-    Annotated[SampleSource, Tag("=sample")]
-    | Annotated[FilesSource, Tag("=files")]
-    | Annotated[DownloadSource, Tag("=download")],
-    Discriminator(
-        one_of("sample", "files", "download"),
-        custom_error_type="catalog",
-        custom_error_message="give exactly one of sample, files or download",
-    ),
-]
+    tokens: int = Field(default=512, ge=16, le=32_768, description="estimated tokens of evidence a question")
+    window_tokens: int = Field(default=100, ge=8, le=4096, description="length of the pieces that are chosen from")
 
 
 class Dataset(BaseModel):
@@ -99,25 +41,77 @@ class Dataset(BaseModel):
     license: str = ""
     owners: list[Owner] = Field(default=[], description="e-mail addresses or team:<name>")
     format: Format = Field(description=f"how the raw files are laid out: {', '.join(FORMATS)}")
-    source: DatasetSource = Field(description="one of sample, files or download")
+    source: DatasetSource = Field(description="one of " + ", ".join(SOURCES))
+    columns: dict[Name, Annotated[str, Field(min_length=1)]] = Field(
+        default={}, validate_default=True, description="records: name in templates: column of the file"
+    )
+    languages: Languages | None = Field(
+        default=None, validate_default=True, description="parallel: {source, target} language codes"
+    )
     tolerated_bad_rows: float = Field(default=0.01, ge=0, le=1, description="share of rows that may be quarantined")
+    expected_rows: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default={}, description="split: rows that the publisher counts; another number is a warning"
+    )
     tasks: str = Field(default="", description="folder of catalog/tasks; the dataset's own name when left out")
     train_splits: list[str] = Field(
-        default_factory=lambda data: [TRAIN_SPLIT[data["format"]]], min_length=1, description="splits to train on"
+        default_factory=lambda data: _trained_on(data["format"]), description="splits to train on"
     )
-    passage_words: int = Field(default=400, ge=1, description="trivia_qa: words of evidence that a question is given")
+    passages: Passages | None = Field(
+        default=None, description="trivia_qa: {tokens, window_tokens} of evidence that a question is given"
+    )
+
+    @property
+    def facts(self) -> FormatFacts:
+        """What the catalog knows of the format."""
+        return FACTS[self.format]
 
     @property
     def splits(self) -> tuple[str, ...]:
         """The splits that the format has."""
-        return FORMAT_SPLITS[self.format]
+        return self.facts.splits
+
+    @property
+    def template_columns(self) -> tuple[str, ...]:
+        """The columns that templates may name."""
+        return self.facts.columns or tuple(self.columns)
+
+    @property
+    def passage_column(self) -> str:
+        """The column that is cut when a prompt is too long, empty when there is none."""
+        return self.facts.passage or ("passage" if "passage" in self.columns else "")
 
     @field_validator("source")
     @classmethod
-    def _sample_world_has_the_format(cls, source: Any, info: ValidationInfo) -> Any:
-        if isinstance(source, SampleSource) and info.data.get("format") == "alpaca":
-            raise wrong("the sample world has no alpaca files; use files or download, or another format")
+    def _source_has_the_format(cls, source: Any, info: ValidationInfo) -> Any:
+        fmt = info.data.get("format")
+        if fmt is None:
+            return source
+        if isinstance(source, SampleSource) and fmt not in SAMPLED:
+            raise wrong(f"the sample world has no {fmt} files; use another source, or format {' or '.join(SAMPLED)}")
+        if isinstance(source, IdentitySource) != (fmt == "identity"):
+            raise wrong("format identity and source identity go together; change one of them")
+        if isinstance(source, HubSource) and fmt == "trivia_qa":
+            raise wrong("the evidence is in the publisher's archive only; use files or download")
         return source
+
+    @field_validator("columns")
+    @classmethod
+    def _records_name_their_columns(cls, columns: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        return _only_for("records", columns, info, "name at least one column, such as {question: Question}")
+
+    @field_validator("languages")
+    @classmethod
+    def _parallel_text_has_languages(cls, languages: Languages | None, info: ValidationInfo) -> Languages | None:
+        if languages and languages.source == languages.target:
+            raise wrong("source and target are one language; give two")
+        return _only_for("parallel", languages, info, "say which they are, such as {source: en, target: zh}")
+
+    @field_validator("expected_rows")
+    @classmethod
+    def _counted_splits_exist(cls, expected: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        for split in expected:
+            _require_split(split, info)
+        return expected
 
     @field_validator("tasks")
     @classmethod
@@ -130,19 +124,41 @@ class Dataset(BaseModel):
     @field_validator("train_splits")
     @classmethod
     def _splits_exist_once(cls, splits: list[str], info: ValidationInfo) -> list[str]:
-        known = FORMAT_SPLITS.get(info.data.get("format", ""), ())
         for split in splits:
-            if known and split not in known:
-                raise wrong(f"no split {split} in the format; {nearest(split, known)}")
-            if (info.data.get("format"), split) in UNANSWERED_SPLITS:
+            facts = _require_split(split, info)
+            if facts and split in facts.unanswered:
                 raise wrong(f"{split} has no answers to train on; take it out")
             if splits.count(split) > 1:
                 raise wrong(f"{split} is here twice; keep one of them")
         return splits
 
-    @field_validator("passage_words")
+    @field_validator("passages")
     @classmethod
-    def _format_has_evidence(cls, words: int, info: ValidationInfo) -> int:
-        if info.data.get("format") not in (None, "trivia_qa"):
-            raise wrong("only the format trivia_qa has evidence to cut; remove this field")
-        return words
+    def _format_has_evidence(cls, passages: Passages | None, info: ValidationInfo) -> Passages | None:
+        if passages is not None and info.data.get("format") not in (None, "trivia_qa"):
+            raise wrong("only the format trivia_qa has evidence to choose from; remove this field")
+        return passages
+
+
+T = TypeVar("T")
+
+
+def _trained_on(fmt: str) -> list[str]:
+    return [FACTS[fmt].train] if FACTS[fmt].train else []
+
+
+def _require_split(split: str, info: ValidationInfo) -> FormatFacts | None:
+    facts = FACTS.get(info.data.get("format", ""))
+    if facts and split not in facts.splits:
+        raise wrong(f"no split {split} in the format; {nearest(split, facts.splits)}")
+    return facts
+
+
+def _only_for(fmt: str, value: T, info: ValidationInfo, remedy: str) -> T:
+    """Require a field of the one format that it belongs to, and refuse it in every other."""
+    found = info.data.get("format")
+    if value and found not in (None, fmt):
+        raise wrong(f"only the format {fmt} has this field; remove it")
+    if not value and found == fmt:
+        raise wrong(f"missing; {remedy}")
+    return value

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
 
-from rc_pipeline.catalog.datasets import FORMAT_COLUMNS, FORMATS, Dataset
+from rc_pipeline.catalog.datasets import Dataset
+from rc_pipeline.catalog.formats import FACTS, FORMATS
 from rc_pipeline.catalog.models import BaseModelCard
 from rc_pipeline.catalog.parsing import read_mapping
 from rc_pipeline.catalog.problems import CatalogError, Problem, nearest
@@ -110,11 +111,11 @@ def load_catalog(root: Path) -> Catalog:
     models = reading.read_all(BaseModelCard, "models", Known(prompts=prompts))
     dataset_files = reading.files("datasets")
     datasets = {
-        name: reading.read(Dataset, path, Known(task_folders=folders), {"tasks": name})
+        name: reading.read(Dataset, path, Known(task_folders=folders), {"tasks": _usual_tasks(name, path, folders)})
         for name, path in dataset_files.items()
     }
-    formats = {name: _folder_and_format(name, path, datasets[name]) for name, path in dataset_files.items()}
-    tasks = _read_tasks(reading, template_files, formats)
+    uses = {name: _use_of_tasks(name, path, datasets[name], folders) for name, path in dataset_files.items()}
+    tasks = _read_tasks(reading, template_files, uses)
     known = Known(datasets=datasets, models=models, prompts=prompts)
     studies = reading.read_all(Study, "studies", known)
     sound_models, sound_studies = _sound(models), _sound(studies)
@@ -145,41 +146,56 @@ def _models_of(study: Study) -> set[str]:
     return {run.model for run in study.runs.values()} | set(varied)
 
 
-def _folder_and_format(name: str, path: Path, dataset: Dataset | None) -> tuple[str, str] | None:
-    """Return the folder of templates that a dataset uses and its format, None when its file does not tell."""
+@dataclass(frozen=True)
+class _Use:
+    """The folder of templates that a dataset uses, and the columns that it has for them."""
+
+    folder: str
+    columns: tuple[str, ...]
+
+
+def _usual_tasks(name: str, path: Path, folders: Collection[str]) -> str:
+    """Return the folder of templates for a dataset that names none: its own, else its format's."""
+    data = read_mapping(path, name)
+    fmt = "" if isinstance(data, Problem) else str(data.get("format"))
+    return name if name in folders or fmt not in FACTS else FACTS[fmt].tasks or fmt
+
+
+def _use_of_tasks(name: str, path: Path, dataset: Dataset | None, folders: Collection[str]) -> _Use | None:
+    """Return how a dataset uses templates, None when its file does not tell."""
     if dataset is not None:
-        return dataset.tasks, dataset.format
+        return _Use(dataset.tasks, dataset.template_columns)
     # Some other field is wrong: its templates can be checked all the same.
     data = read_mapping(path, name)
-    if isinstance(data, Problem) or data.get("format") not in FORMATS:
+    if isinstance(data, Problem) or data.get("format") not in FORMATS or not FACTS[data["format"]].columns:
         return None
-    return str(data.get("tasks", name)), data["format"]
+    return _Use(str(data.get("tasks", _usual_tasks(name, path, folders))), FACTS[data["format"]].columns)
 
 
 def _read_tasks(
-    reading: _Reading, files: Mapping[str, Path], formats: Mapping[str, tuple[str, str] | None]
+    reading: _Reading, files: Mapping[str, Path], uses: Mapping[str, _Use | None]
 ) -> dict[str, dict[str, TaskTemplate]]:
     """Return {folder: {template: …}}, each checked against the columns of the datasets that use the folder."""
     read: dict[str, dict[str, TaskTemplate | None]] = {}
     for name, path in files.items():
         folder, template = name.split("/")
-        columns = _columns(folder, formats)
+        columns = _columns(folder, uses)
         read.setdefault(folder, {})[template] = reading.read(TaskTemplate, path, Known(columns=columns), {})
     for folder, templates in read.items():
         path = reading.root / "tasks" / folder
-        if all(used is not None and used[0] != folder for used in formats.values()):
-            reading.complain(path, f"no dataset uses these templates; {nearest(folder, formats)}")
+        if folder not in FACTS and all(use is not None and use.folder != folder for use in uses.values()):
+            reading.complain(path, f"no dataset uses these templates; {nearest(folder, uses)}")
         if None not in templates.values():
             _complain_of_uses(reading, path, _sound(templates))
     return {folder: _sound(templates) for folder, templates in read.items()}
 
 
-def _columns(folder: str, formats: Mapping[str, tuple[str, str] | None]) -> tuple[str, ...] | None:
+def _columns(folder: str, uses: Mapping[str, _Use | None]) -> tuple[str, ...] | None:
     """Return the columns that all datasets of a folder have, None when that cannot be told."""
-    using = sorted({used[1] for used in formats.values() if used and used[0] == folder})
+    using = [use.columns for use in uses.values() if use and use.folder == folder]
     if not using:
-        return None
-    return tuple(column for column in FORMAT_COLUMNS[using[0]] if all(column in FORMAT_COLUMNS[each] for each in using))
+        return (FACTS[folder].columns or None) if folder in FACTS else None
+    return tuple(column for column in using[0] if all(column in columns for columns in using))
 
 
 def _complain_of_uses(reading: _Reading, path: Path, templates: Mapping[str, TaskTemplate]) -> None:

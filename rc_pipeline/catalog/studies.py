@@ -17,7 +17,6 @@ from pydantic import (
     model_validator,
 )
 
-from rc_pipeline.catalog.datasets import UNANSWERED_SPLITS
 from rc_pipeline.catalog.problems import nearest
 from rc_pipeline.catalog.settings import Answer, PromptUse, Tune
 from rc_pipeline.catalog.validation import (
@@ -34,7 +33,16 @@ from rc_pipeline.catalog.validation import (
 )
 from rc_pipeline.catalog.variants import Ablation, Place, Plain, variation_problems
 
-DatasetName = Annotated[str, reference("datasets")]
+
+def _has_rows_to_train_on(name: str, info: ValidationInfo) -> str:
+    known = known_of(info)
+    dataset = known.datasets.get(name) if known else None
+    if dataset is not None and not dataset.train_splits:
+        raise wrong("none of its splits is for training; name one in the dataset's train_splits, or take it out")
+    return name
+
+
+DatasetName = Annotated[str, reference("datasets"), AfterValidator(_has_rows_to_train_on)]
 
 
 def _eval_set(name: str, info: ValidationInfo) -> str:
@@ -52,7 +60,9 @@ def _eval_set(name: str, info: ValidationInfo) -> str:
             raise wrong(f"{dataset_name} has no split {split}; {nearest(split, dataset.splits)}")
         if split in dataset.train_splits:
             raise wrong(f"{split} is trained on; evaluate on another split")
-        if (dataset.format, split) in UNANSWERED_SPLITS:
+        if not dataset.facts.scored:
+            raise wrong(f"answers of format {dataset.format} cannot be scored yet; evaluate on another dataset")
+        if split in dataset.facts.unanswered:
             raise wrong(f"{split} has no answers to score against; evaluate on another split")
     return name
 

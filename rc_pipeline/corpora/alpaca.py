@@ -1,86 +1,33 @@
-"""Alpaca: instructions with inputs and outputs, as one JSON list or as JSON lines."""
+"""Alpaca: instructions with inputs and outputs, some with a system text and the turns before."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-from rc_pipeline.corpora.json_stream import list_elements
-from rc_pipeline.corpora.readers import (
-    BadRow,
-    CorpusError,
-    Lines,
-    Row,
-    bad_utf8,
-    first_bytes,
-    first_text_fault,
-    refuse_what_is_not_text,
-    text_fault,
-    unreadable,
-)
-
-SPLITS = ("train",)
+from rc_pipeline.corpora.csv_records import require_columns
+from rc_pipeline.corpora.inventory import RawFile
+from rc_pipeline.corpora.readers import BadRow, Row, first_text_fault, text_fault
+from rc_pipeline.corpora.records import read_records
 
 
-def read_rows(path: Path, name: str) -> Iterator[Row | BadRow]:
+def read_rows(file: RawFile) -> Iterator[Row | BadRow]:
     """Yield the rows of a file with instruction, input, output, system and history."""
-    start = first_bytes(path)
-    refuse_what_is_not_text(start, str(path))
-    first = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if first not in (b"[", b"{", b""):
-        raise CorpusError(
-            f"{path}: the file starts with {start[:20]!r}: a JSON list or JSON lines of objects with instruction, "
-            "input and output are expected."
-        )
-    try:
-        with path.open("rb") as file:
-            if first == b"[":
-                for line, element in list_elements(file, str(path)):
-                    yield _row(element, name, line)
-            else:
-                yield from _json_lines(Lines(file, str(path)), name)
-    except OSError as error:
-        raise unreadable(path, error) from error
+    for row in read_records(file, lambda header, path: require_columns(header, ("instruction", "output"), path)):
+        yield row if isinstance(row, BadRow) else _checked(row)
 
 
-def _json_lines(lines: Lines, name: str) -> Iterator[Row | BadRow]:
-    for text in lines:
-        record = lines.take_record()
-        if not text.strip():
-            continue
-        bad = bad_utf8(record, name)
-        if bad:
-            yield bad
-            continue
-        try:
-            element = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            if not record[0].ended:
-                raise CorpusError(
-                    f"{lines.name}, line {record[0].number}: the file ends in the middle of a row. Download "
-                    "or copy it again. (A JSON object over several lines must stand in a list.)"
-                ) from error
-            yield BadRow("bad_json", name, record[0].number, "the row", str(error), text)
-            continue
-        yield _row(element, name, record[0].number)
-
-
-def _row(element: Any, name: str, line: int) -> Row | BadRow:
-    if not isinstance(element, dict):
-        return BadRow("not_an_object", name, line, "the row", str(element), element)
-    fields = {**element, "input": "" if element.get("input") is None else element["input"]}
-    bad = first_text_fault(fields, ("instruction", "input", "output"), name, line)
+def _checked(row: Row) -> Row | BadRow:
+    fields = {**row.fields, "input": "" if row.fields.get("input") is None else row.fields["input"]}
+    bad = first_text_fault(fields, ("instruction", "input", "output"), row.file, row.line)
     if bad:
         return bad
-    system, history = fields.get("system"), fields.get("history") or []
+    system, history = fields.get("system") or None, fields.get("history") or []
     if system is not None and (fault := text_fault(system)):
-        return BadRow(fault, name, line, "system", ascii(system), element)
+        return BadRow(fault, row.file, row.line, "system", ascii(system), row.fields)
     if not _is_history(history):
-        return BadRow("not_text", name, line, "history", ascii(history), element)
+        return BadRow("not_text", row.file, row.line, "history", ascii(history), row.fields)
     kept = {key: fields[key] for key in ("instruction", "input", "output")}
-    return Row({**kept, "system": system, "history": history}, name, line)
+    return Row({**kept, "system": system, "history": history}, row.file, row.line)
 
 
 def _is_history(history: object) -> bool:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 # Longer than any row of the known corpora by a factor of a hundred; it bounds memory on a file without line ends.
 MAX_LINE_BYTES = 4 << 20
@@ -43,17 +47,37 @@ class Readable(Protocol):
         """Return the next bytes."""
 
 
+class _Bytes(io.RawIOBase):
+    def __init__(self, data: Readable) -> None:
+        self._data = data
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self._data.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+def buffered(data: Readable) -> io.BufferedReader:
+    """Return bytes as a file that can be peeked at and read by lines."""
+    return io.BufferedReader(_Bytes(data), 1 << 16)
+
+
 class CorpusError(ValueError):
     """A raw file that cannot be read as the format it should have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as the raw file has it, and where it stands there."""
+    """One row as the raw file has it, where it stands there, and its key where its position would not last."""
 
     fields: dict[str, Any]
     file: str
     line: int
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

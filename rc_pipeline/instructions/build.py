@@ -13,7 +13,7 @@ import polars as pl
 from rc_pipeline.instructions.drawing import draw_template, row_order
 from rc_pipeline.instructions.errors import InstructionsError
 from rc_pipeline.instructions.rendering import Rendered, TaskRenderer
-from rc_pipeline.instructions.rows import FORMAT_COLUMNS, PASSAGE_COLUMN, Rows, read_split, split_is_present
+from rc_pipeline.instructions.rows import Rows, read_split, split_is_present
 from rc_pipeline.lake.frames import preview, write_parquet
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
 
@@ -56,24 +56,26 @@ class _Split:
 def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     *,
     dataset: str,
-    fmt: str,
+    columns: Sequence[str],
+    passage_column: str,
     tables: Path,
+    passages: Path | None,
     templates: Mapping[str, dict[str, Any]],
     train_splits: list[str],
     splits: list[str],
-    passage_words: int,
     seed: int,
     out: Path,
 ) -> Outcome:
     """Write the instructions of every split present, the rows left out, and figures about both."""
-    present = [split for split in splits if split_is_present(fmt, tables, split)]
-    for_training, for_evaluation = _renderers(fmt, templates, [split in train_splits for split in present])
+    present = [split for split in splits if split_is_present(tables, passages, split)]
+    renderers = {name: TaskRenderer(name, templates[name], passage_column) for name in sorted(templates)}
+    for_training, for_evaluation = _uses(columns, renderers, templates, [split in train_splits for split in present])
     if not present:
         raise InstructionsError([f"dataset {dataset}: tables: none of {', '.join(splits)}; build the tables again"])
     built = []
     for split in present:
         training = split in train_splits
-        rows = read_split(fmt=fmt, tables=tables, split=split, passage_words=passage_words, training=training)
+        rows = read_split(tables=tables, passages=passages, split=split, columns=columns)
         weights = {name: float(templates[name].get("weight", 1.0)) for name in for_training} if training else {}
         result = _render_split(split, rows, for_training if training else for_evaluation, weights, seed)
         frame = pl.DataFrame(result.instructions, schema=SCHEMA).with_columns(dataset=pl.lit(dataset))
@@ -88,13 +90,14 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     )
 
 
-def _renderers(
-    fmt: str, templates: Mapping[str, Mapping[str, Any]], kinds: Sequence[bool]
+def _uses(
+    columns: Sequence[str],
+    renderers: Mapping[str, TaskRenderer],
+    templates: Mapping[str, Mapping[str, Any]],
+    kinds: Sequence[bool],
 ) -> tuple[dict[str, TaskRenderer], dict[str, TaskRenderer]]:
     """Return the templates to train with and the one to evaluate with, all of their problems told at once."""
-    columns = FORMAT_COLUMNS[fmt]
-    renderers = {name: TaskRenderer(name, templates[name], PASSAGE_COLUMN[fmt]) for name in sorted(templates)}
-    problems = [problem for renderer in renderers.values() for problem in renderer.problems(columns)]
+    problems = [problem for renderer in renderers.values() for problem in renderer.problems(tuple(columns))]
     usable: dict[str, dict[str, TaskRenderer]] = {"train": {}, "evaluate": {}}
     for name, renderer in renderers.items():
         for use in templates[name].get("use", ["train", "evaluate"]):
@@ -127,7 +130,7 @@ def _render_split(
             if len(failures) >= FAILURES_KEPT:
                 break
             continue
-        result.unplaced[name] += rendered.passage is None and bool(row[renderers[name].passage_column])
+        result.unplaced[name] += rendered.passage is None and bool(row.get(renderers[name].passage_column))
         reason = _why_not_trainable(rendered) if weights else None
         if reason:
             result.dropped.append((row["row_id"], name, reason))

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 
-
-def stable_hash(seed: int, *parts: str) -> int:
-    """Return 64 bits that are the same on every machine, in every process and for ever."""
-    text = "\x1f".join((str(seed), *parts))
-    # Text from a hostile file may hold a lone surrogate, which is still a name.
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+from rc_pipeline.lake.canonical import stable_hash
 
 
 def draw_template(row_id: str, weights: Mapping[str, float], seed: int) -> str:

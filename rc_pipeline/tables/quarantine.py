@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandera.polars as pa
 import polars as pl
@@ -13,7 +15,11 @@ from rc_pipeline.corpora.readers import BadRow
 from rc_pipeline.lake.frames import write_parquet
 from rc_pipeline.lake.outcome import JSON, Check
 
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
 SHOWN_FAILURES = 5
+BATCH_ROWS = 2000
 COLUMNS = {
     "dataset": pl.String,
     "table": pl.String,
@@ -23,6 +29,15 @@ COLUMNS = {
     "reason": pl.String,
     "row": pl.String,
 }
+COUNTS = {
+    "dataset": pl.String,
+    "table": pl.String,
+    "split": pl.String,
+    "reason": pl.String,
+    "rows": pl.Int64,
+    "of_rows": pl.Int64,
+    "tolerated": pl.Float64,
+}
 
 
 class TablesError(ValueError):
@@ -30,16 +45,28 @@ class TablesError(ValueError):
 
 
 class Quarantine:
-    """The bad rows of one dataset, by table and split."""
+    """The bad rows of one dataset, by table and split; at most a few thousand are in memory."""
 
-    def __init__(self, dataset: str, tolerated: float) -> None:
+    def __init__(self, dataset: str, tolerated: float, out: Path) -> None:
         self.dataset, self.tolerated = dataset, tolerated
-        self._bad: list[tuple[str, str, BadRow]] = []
+        self._folder = out / "quarantine"
+        self._waiting: dict[str, list[tuple[object, ...]]] = {}
+        self._first: dict[tuple[str, str], list[BadRow]] = {}
+        self._bad: Counter[tuple[str, str, str]] = Counter()
         self._good: Counter[tuple[str, str]] = Counter()
+        self._stack = ExitStack()
+        self._writers: dict[str, pq.ParquetWriter] = {}
 
     def add(self, table: str, split: str, bad: BadRow) -> None:
         """Set a row of a table aside."""
-        self._bad.append((table, split, bad))
+        self._bad[table, split, bad.reason] += 1
+        shown = self._first.setdefault((table, split), [])
+        if len(shown) < SHOWN_FAILURES:
+            shown.append(bad)
+        rows = self._waiting.setdefault(table, [])
+        rows.append((self.dataset, table, split, bad.file, bad.line, bad.reason, bad.row_json()))
+        if len(rows) >= BATCH_ROWS:
+            self._flush(table)
 
     def count_good(self, table: str, split: str, rows: int) -> None:
         """Count rows that entered a table."""
@@ -59,34 +86,73 @@ class Quarantine:
         self.count_good(table, split, frame.height)
         return frame
 
-    def frame(self) -> pl.DataFrame:
-        """Return the quarantine as a table."""
-        rows = [
-            (self.dataset, table, split, bad.file, bad.line, bad.reason, bad.row_json())
-            for table, split, bad in self._bad
-        ]
-        return pl.DataFrame(rows, schema=COLUMNS, orient="row")
+    def _flush(self, table: str) -> None:
+        import pyarrow.parquet as pq
 
-    def write(self, out: Path) -> None:
-        """Write quarantine.parquet, empty or not: a warehouse view needs it either way."""
-        write_parquet(self.frame(), out / "quarantine.parquet")
+        frame = pl.DataFrame(self._waiting.pop(table, []), schema=COLUMNS, orient="row")
+        rows = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if table not in self._writers:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            writer = pq.ParquetWriter(self._folder / f"{table}.parquet", rows.schema, compression="zstd")
+            self._writers[table] = self._stack.enter_context(writer)
+        self._writers[table].write_table(rows)
+
+    def _tables(self) -> list[str]:
+        met = {table for table, _, _ in self._bad} | {table for table, _ in self._good}
+        return sorted(met or {self.dataset})
+
+    def write(self, out: Path) -> dict[str, list[str]]:
+        """Finish a file for every table, empty or not, and the counts; return the views of them all."""
+        files = {}
+        for table in self._tables():
+            self._flush(table)
+            files[f"{table}_quarantine"] = [f"quarantine/{table}.parquet"]
+        self._stack.close()
+        write_parquet(self._counts(), out / "quarantine_counts.parquet")
+        every = sorted(file for listed in files.values() for file in listed)
+        return files | {
+            f"{self.dataset}_quarantine": every,
+            "quarantine": every,
+            "quarantine_counts": ["quarantine_counts.parquet"],
+        }
+
+    def _counts(self) -> pl.DataFrame:
+        """Return the set-aside rows of every table and split by reason; reason null counts what was kept."""
+        totals = self._totals()
+        kept = [(self.dataset, *place, None, rows, totals[place], self.tolerated) for place, rows in self._good.items()]
+        bad = [
+            (self.dataset, table, split, reason, rows, totals[table, split], self.tolerated)
+            for (table, split, reason), rows in self._bad.items()
+        ]
+        frame = pl.DataFrame([*kept, *bad], schema=COUNTS, orient="row")
+        return frame.sort("table", "split", "reason", nulls_last=False)
+
+    def _totals(self) -> Counter[tuple[str, str]]:
+        totals = Counter(self._good)
+        for (table, split, _), rows in self._bad.items():
+            totals[table, split] += rows
+        return totals
+
+    def rows_read(self, table: str, split: str) -> int:
+        """Return how many rows of a table were met, good and bad."""
+        return self._totals()[table, split]
 
     def refuse_too_many(self) -> None:
         """Raise if a split of a table has no good row, or a larger share of bad ones than is tolerated."""
-        bad = Counter((table, split) for table, split, _ in self._bad)
+        totals = self._totals()
         problems = []
-        for place in sorted(bad):
-            total = bad[place] + self._good[place]
-            if bad[place] > self.tolerated * total:
-                problems.append(self._too_many(place, bad[place], total))
+        for place in sorted(self._first):
+            bad = totals[place] - self._good[place]
+            if bad > self.tolerated * totals[place]:
+                problems.append(self._too_many(place, bad, totals[place]))
         if problems:
+            self._stack.close()
             raise TablesError("\n".join(problems))
 
     def _too_many(self, place: tuple[str, str], bad: int, total: int) -> str:
-        here = [row for table, split, row in self._bad if (table, split) == place]
-        lines = [f"  {row.describe()}" for row in here[:SHOWN_FAILURES]]
-        if len(here) > SHOWN_FAILURES:
-            lines.append(f"  … and {len(here) - SHOWN_FAILURES} more")
+        lines = [f"  {row.describe()}" for row in self._first[place]]
+        if bad > len(lines):
+            lines.append(f"  … and {bad - len(lines)} more")
         table, split = place
         head = (
             f"dataset {self.dataset}, table {table}, split {split}: {bad} of {total} rows are bad "
@@ -97,13 +163,15 @@ class Quarantine:
 
     def metadata(self) -> dict[str, JSON]:
         """Return the counts by reason, for people."""
-        reasons = Counter(bad.reason for _, _, bad in self._bad)
+        reasons: Counter[str] = Counter()
+        for (_, _, reason), rows in self._bad.items():
+            reasons[reason] += rows
         counts: dict[str, JSON] = {f"quarantined: {reason}": reasons[reason] for reason in sorted(reasons)}
-        return {"quarantined": len(self._bad)} | counts
+        return {"quarantined": reasons.total()} | counts
 
     def check(self) -> Check:
         """Return the verdict of `refuse_too_many` as a check; a dataset that fails it never gets this far."""
-        figures: dict[str, JSON] = {"bad": len(self._bad), "good": sum(self._good.values())}
+        figures: dict[str, JSON] = {"bad": self._bad.total(), "good": self._good.total()}
         return Check(
             "quarantine_within_tolerance",
             passed=True,

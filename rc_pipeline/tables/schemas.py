@@ -21,7 +21,8 @@ def _not_blank(data: PolarsData) -> pl.LazyFrame:
     return data.lazyframe.select(pl.col(str(data.key)).str.strip_chars() != "")
 
 
-def _text(name: str, *, blank: bool = False, nullable: bool = False) -> pa.Column:
+def text(name: str, *, blank: bool = False, nullable: bool = False) -> pa.Column:
+    """Return a column of text that is not blank, unless it may be, and holds no control character."""
     checks = [pa.Check(_without_control_characters, error="control_character")]
     if not blank:
         checks.insert(0, pa.Check(_not_blank, error=f"empty_{name}"))
@@ -33,22 +34,20 @@ def _schema(columns: dict[str, pa.Column], unique: Sequence[str] = ()) -> pa.Dat
 
 
 _FROM = {"source_file": pa.Column(pl.String), "source_line": pa.Column(pl.Int64)}
-_TOLD = {name: _text(name) for name in ("id", "context", "question", "answer0", "answer1", "answer2", "answer3")}
 _KEY = {"row_id": pa.Column(pl.String), "split": pa.Column(pl.String)}
 
 
-def cosmos_rows(*, labelled: bool) -> pa.DataFrameSchema:
-    """Return the schema of a Cosmos QA split, the label still as the text that the file has."""
-    label = pa.Column(pl.String, pa.Check.str_matches(r"^[0-3]$", error="label_not_0_to_3"), nullable=not labelled)
-    return _schema({**_KEY, **_TOLD, "label": label, **_FROM})
+def row_schema(columns: dict[str, pa.Column]) -> pa.DataFrameSchema:
+    """Return the schema of rows that carry their id, their split and the place they come from."""
+    return _schema({**_KEY, **columns, **_FROM})
 
 
 TRIVIA_QUESTIONS = _schema(
     {
         **_KEY,
-        "id": _text("id"),
-        "question": _text("question"),
-        "answer": _text("answer", nullable=True),
+        "id": text("id"),
+        "question": text("question"),
+        "answer": text("answer", nullable=True),
         "answer_type": pa.Column(pl.String, nullable=True),
         **_FROM,
     }
@@ -76,19 +75,8 @@ TRIVIA_EVIDENCE = _schema(
         "evidence_id": pa.Column(pl.String),
         "domain": pa.Column(pl.String, pa.Check.isin(["wikipedia", "web"])),
         "filename": pa.Column(pl.String),
-        "text": _text("text"),
+        "text": text("text"),
         "words": pa.Column(pl.Int64),
-    }
-)
-ALPACA_ROWS = _schema(
-    {
-        **_KEY,
-        "instruction": _text("instruction"),
-        "input": _text("input", blank=True),
-        "output": _text("output"),
-        "system": pa.Column(pl.String, nullable=True),
-        "history": pa.Column(pl.List(pl.List(pl.String))),
-        **_FROM,
     }
 )
 

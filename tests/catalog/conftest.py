@@ -23,7 +23,7 @@ source: {sample: {seed: 1, train: 10, valid: 5, test: 5}}
 title: Quiz
 format: trivia_qa
 source: {files: {triviaqa-rc.tar.gz: quiz/triviaqa-rc.tar.gz}}
-passage_words: 50
+passages: {tokens: 50}
 """,
     "tasks/stories/choose.yaml": """\
 instruction: Choose.

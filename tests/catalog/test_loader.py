@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rc_pipeline.catalog import FORMAT_COLUMNS, PASSAGE_COLUMN, Catalog, load_catalog
+from rc_pipeline.catalog import Catalog, load_catalog
+from rc_pipeline.catalog.formats import FACTS, FORMATS
 
 SHIPPED = Path(__file__).resolve().parents[2] / "catalog"
 
@@ -48,7 +49,9 @@ def test_every_origin_is_a_file_of_the_repository(shipped: Catalog) -> None:
 
 
 def test_every_format_has_its_passage_among_its_columns() -> None:
-    assert all(PASSAGE_COLUMN[name] in columns for name, columns in FORMAT_COLUMNS.items())
+    assert set(FORMATS) == set(FACTS)
+    assert all(facts.passage in facts.columns for facts in FACTS.values() if facts.passage)
+    assert all(facts.train in facts.splits for facts in FACTS.values() if facts.train)
 
 
 def test_loading_needs_no_heavy_library_and_little_time() -> None:
@@ -180,3 +183,52 @@ def test_files_that_go_round_in_circles_are_problems(desk, text: str) -> None:
     for file in ("datasets/noise.yaml", "studies/noise.yaml", "models/noise.yaml", "prompts/noise.json"):
         desk.write(file, text)
     assert len({problem.file for problem in desk.problems()}) == 4
+
+
+def test_a_dataset_without_templates_of_its_own_uses_those_of_its_format(desk) -> None:
+    desk.write(
+        "tasks/alpaca/follow.yaml", 'instruction: "{{ instruction }}"\ninput: "{{ input }}"\noutput: "{{ output }}"\n'
+    )
+    for name, fmt in (("mine", "alpaca"), ("theirs", "sharegpt")):
+        desk.write(f"datasets/{name}.yaml", f"title: T\nformat: {fmt}\nsource: {{files: {{train.json: t.json}}}}\n")
+    datasets = desk.load().datasets
+    assert (datasets["mine"].tasks, datasets["theirs"].tasks) == ("alpaca", "alpaca")
+    desk.write("tasks/mine/ask.yaml", 'instruction: "{{ instruction }}"\noutput: "{{ output }}"\n')
+    assert desk.load().datasets["mine"].tasks == "mine"
+
+
+def test_records_have_the_columns_that_their_dataset_names(desk) -> None:
+    columns = "columns: {passage: 文章, question: 问题, answer: 答案}"
+    desk.write("datasets/mine.yaml", f"title: T\nformat: records\nsource: {{files: {{train.csv: a.csv}}}}\n{columns}\n")
+    desk.write("tasks/mine/ask.yaml", 'instruction: "{{ question }}"\ninput: "{{ passage }}"\noutput: "{{ answer }}"\n')
+    mine = desk.load().datasets["mine"]
+    assert (mine.template_columns, mine.passage_column) == (("passage", "question", "answer"), "passage")
+    desk.edit("tasks/mine/ask.yaml", "{{ question }}", "{{ 问题 }}")
+    (problem,) = desk.problems()
+    assert "no column 问题" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("source", "field", "remedy"),
+    [
+        ("{hub: {id: squad, revision: main, splits: {train: train}}}", "source.hub.id", "<owner>/<name>"),
+        ("{hub: {id: a/b, revision: main, splits: {train: train}}}", "source.hub.revision", "commit hash"),
+        ("{hub: {id: a/b, revision: main, splits: {}}}", "source.hub.splits", "give at least one"),
+        ("{identity: {en: {name: A, developers: B, abilities: [c]}}}", "source", "go together"),
+        ("{identity: {fr: {name: A, developers: B, abilities: [c]}}}", "source.identity.fr", ""),
+        ("{identity: {en: {name: A, abilities: []}}}", "source.identity.en.developers", "missing"),
+    ],
+)
+def test_a_wrong_source_is_told_with_its_field(desk, source: str, field: str, remedy: str) -> None:
+    desk.write("datasets/mine.yaml", f"title: T\nformat: squad\nsource: {source}\n")
+    desk.write("tasks/squad/ask.yaml", 'instruction: "{{ question }}"\noutput: "{{ answer }}"\n')
+    found = [problem for problem in desk.problems() if problem.field == field]
+    assert found, desk.problems()
+    assert remedy in found[0].remedy
+
+
+def test_a_dataset_that_is_for_evaluation_alone_cannot_be_trained_on(desk) -> None:
+    desk.edit("datasets/stories.yaml", "format: c", "train_splits: []\nformat: c")
+    (problem,) = desk.problems()
+    assert (problem.file, problem.field) == ("catalog/studies/first.yaml", "train_on.stories")
+    assert "none of its splits is for training" in problem.remedy

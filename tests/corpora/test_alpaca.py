@@ -7,23 +7,29 @@ from typing import Any
 import pytest
 
 from rc_pipeline.corpora.alpaca import read_rows
+from rc_pipeline.corpora.inventory import opened
 from rc_pipeline.corpora.readers import BadRow, CorpusError, Row
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "alpaca"
 GOOD: dict[str, Any] = {"instruction": "Say hi.", "input": "", "output": "Hi."}
 
 
+def read_file(path: Path, name: str) -> list[Row | BadRow]:
+    with opened(name, path) as file:
+        return list(read_rows(file))
+
+
 def read(folder: Path, text: str | bytes) -> list[Row | BadRow]:
     path = folder / "raw.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return list(read_rows(path, "raw.json"))
+    return read_file(path, "raw.json")
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (b"<html>", "HTML"),
-        ("instruction,input,output\n", "a JSON list or JSON lines"),
+        ("question,answer\n", "line 1: the header lacks instruction, output"),
         (json.dumps([GOOD, GOOD])[:-30], "ends in the middle"),
         (json.dumps([GOOD]) + "]", "more after the end"),
         (json.dumps(GOOD) + "\n" + json.dumps(GOOD)[:-5], "line 2: the file ends in the middle"),
@@ -81,5 +87,5 @@ def test_system_and_history_are_kept_and_may_be_absent(tmp_path: Path) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real samples are not here")
 @pytest.mark.parametrize(("name", "rows"), [("alpaca_en_200", 200), ("alpaca_zh_200", 200), ("identity_40", 40)])
 def test_the_real_samples_are_all_good(name: str, rows: int) -> None:
-    found = list(read_rows(SHARED / f"{name}.json", name))
+    found = read_file(SHARED / f"{name}.json", name)
     assert (len(found), all(isinstance(row, Row) for row in found)) == (rows, True)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rc_pipeline.corpora.cosmos_qa import LABEL, TEXT_FIELDS, read_split
+from rc_pipeline.corpora.inventory import opened
 from rc_pipeline.corpora.readers import BadRow, CorpusError, Row
 
 HEADER = [*TEXT_FIELDS, LABEL]
@@ -30,10 +31,15 @@ def csv_bytes(rows: Iterable[list[str]], header: list[str] = HEADER) -> bytes:
     return text.getvalue().encode()
 
 
+def read_file(path: Path, name: str, split: str) -> list[Row | BadRow]:
+    with opened(name, path) as file:
+        return list(read_split(file, split))
+
+
 def read(folder: Path, data: bytes, split: str = "train") -> tuple[list[Row], list[BadRow]]:
     path = folder / "raw"
     path.write_bytes(data)
-    found = list(read_split(path, f"{split}.csv", split))
+    found = read_file(path, f"{split}.csv", split)
     return [one for one in found if isinstance(one, Row)], [one for one in found if isinstance(one, BadRow)]
 
 
@@ -168,9 +174,9 @@ def test_25_thousand_rows_are_read_within_two_seconds(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real samples are not here")
 def test_the_real_first_thousand_rows_are_all_good() -> None:
-    rows = list(read_split(SHARED / "valid_first_1000.csv", "valid.csv", "valid"))
+    rows = read_file(SHARED / "valid_first_1000.csv", "valid.csv", "valid")
     assert all(isinstance(one, Row) for one in rows)
     assert len(rows) == 1000
     assert len({one.fields["context"] for one in rows if isinstance(one, Row)}) == 821
-    test = list(read_split(SHARED / "test_shape_200.jsonl", "test.jsonl", "test"))
+    test = read_file(SHARED / "test_shape_200.jsonl", "test.jsonl", "test")
     assert (len(test), all(isinstance(one, Row) for one in test)) == (200, True)

@@ -60,7 +60,7 @@ def test_what_the_shipped_modules_import_is_declared_by_their_stage():
     import ast
 
     from rc_pipeline.lake.code import PROJECT, code_files
-    from rc_pipeline.lineage import CODE
+    from rc_pipeline.stages import CODE
 
     infrastructure = ("rc_pipeline.lake", "rc_pipeline.worker", "rc_pipeline.catalog")
     for stage, modules in CODE.items():

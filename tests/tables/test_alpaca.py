@@ -23,16 +23,16 @@ def build(folder: Path, tolerated: float = 0.0, **files: str) -> Outcome:
 
 @pytest.mark.parametrize("text", ["", "[]", "\n"])
 def test_a_dataset_without_rows_is_an_error(tmp_path: Path, text: str) -> None:
-    with pytest.raises(TablesError, match=r"mine\.json: dataset chat has no rows"):
-        build(tmp_path, mine=text)
+    with pytest.raises(TablesError, match=r"train\.json: split train of dataset chat has no rows"):
+        build(tmp_path, train=text)
 
 
 def test_rows_without_instruction_or_answer_are_quarantined(tmp_path: Path) -> None:
     rows = [GOOD, GOOD | {"output": ""}, GOOD | {"instruction": " "}, GOOD | {"input": "\0"}, 5]
     with pytest.raises(TablesError, match="4 of 5 rows are bad"):
-        build(tmp_path, mine=json.dumps(rows))
-    build(tmp_path, 0.8, mine=json.dumps(rows))
-    quarantine = pl.read_parquet(tmp_path / "out" / "quarantine.parquet")
+        build(tmp_path, train=json.dumps(rows))
+    build(tmp_path, 0.8, train=json.dumps(rows))
+    quarantine = pl.read_parquet(tmp_path / "out" / "quarantine" / "chat.parquet")
     assert sorted(quarantine["reason"]) == [
         "control_character",
         "empty_instruction",
@@ -43,13 +43,13 @@ def test_rows_without_instruction_or_answer_are_quarantined(tmp_path: Path) -> N
 
 def test_files_follow_one_another_in_the_order_of_their_names(tmp_path: Path) -> None:
     full = GOOD | {"system": "Be kind.", "history": [["q", "a"], ["r", "b"]]}
-    outcome = build(tmp_path, b=json.dumps([GOOD]), a=json.dumps(full) + "\n" + json.dumps(GOOD))
+    outcome = build(tmp_path, train_b=json.dumps([GOOD]), train_a=json.dumps(full) + "\n" + json.dumps(GOOD))
     table = pl.read_parquet(tmp_path / "out" / "train.parquet")
     assert table.select("row_id", "source_file", "source_line", "system", "history").rows() == [
-        ("chat/train/0", "a", 1, "Be kind.", [["q", "a"], ["r", "b"]]),
-        ("chat/train/1", "a", 2, None, []),
-        ("chat/train/2", "b", 1, None, []),
+        ("chat/train/a/0", "train_a", 1, "Be kind.", [["q", "a"], ["r", "b"]]),
+        ("chat/train/a/1", "train_a", 2, None, []),
+        ("chat/train/b/0", "train_b", 1, None, []),
     ]
     assert outcome.tables["chat"] == ["train.parquet"]
-    assert outcome.metadata["fully duplicated rows"] == 2
+    assert outcome.metadata["fully duplicated rows"] == 1
     assert all(check.passed for check in outcome.checks)

@@ -1,0 +1,39 @@
+"""The domain modules that decide what a stage's artifacts say; a test holds that they import nothing else."""
+
+from __future__ import annotations
+
+_CORPORA, _TABLES, _MODELS = "rc_pipeline.corpora", "rc_pipeline.tables", "rc_pipeline.models"
+_SAMPLE = tuple(f"{_CORPORA}.sample_{part}" for part in ("world", "documents", "text", "names"))
+_RUNNING = ("rc_pipeline.prompting", f"{_MODELS}.loading")
+
+# The tables of a format are decided by the modules of that format, and rebuilt for no other one's sake.
+_EVERY_TABLE = (
+    *(f"{_TABLES}.{part}" for part in ("build", "quarantine", "schemas")),
+    *(f"{_CORPORA}.{part}" for part in ("archives", "json_stream", "readers")),
+)
+_ROWS = (
+    *_EVERY_TABLE,
+    f"{_TABLES}.rows",
+    *(f"{_CORPORA}.{part}" for part in ("csv_records", "inventory", "records")),
+)
+_TALK = (*_ROWS, f"{_TABLES}.talk")
+TABLES: dict[str, tuple[str, ...]] = {
+    "cosmos_qa": (*_ROWS, f"{_TABLES}.cosmos_qa", f"{_CORPORA}.cosmos_qa"),
+    "trivia_qa": (
+        *_EVERY_TABLE,
+        *(f"{_TABLES}.{part}" for part in ("evidence", "trivia_qa", "trivia_questions")),
+        f"{_CORPORA}.trivia_qa",
+    ),
+    "alpaca": (*_TALK, f"{_TABLES}.alpaca", f"{_CORPORA}.alpaca"),
+}
+CODE: dict[str, tuple[str, ...]] = {
+    "raw": (f"{_CORPORA}.sources", f"{_CORPORA}.readers", *_SAMPLE),
+    **{f"tables of {fmt}": modules for fmt, modules in TABLES.items()},
+    "passages": ("rc_pipeline.passages",),
+    "instructions": ("rc_pipeline.instructions",),
+    "base_models": (*(f"{_MODELS}.{part}" for part in ("base", "loading", "pretraining", "tiny_tokenizer")), *_SAMPLE),
+    "adapters": ("rc_pipeline.training", *_RUNNING),
+    "predictions": ("rc_pipeline.prediction", *_RUNNING),
+    "scores": ("rc_pipeline.scoring",),
+    "reports": ("rc_pipeline.reporting",),
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from rc_pipeline.catalog.datasets import Dataset
 from rc_pipeline.catalog.formats import FACTS, FORMATS
 from rc_pipeline.catalog.models import BaseModelCard
-from rc_pipeline.catalog.parsing import read_mapping
+from rc_pipeline.catalog.parsing import line_of, read_mapping
 from rc_pipeline.catalog.problems import CatalogError, Problem, nearest
 from rc_pipeline.catalog.prompts import PromptTemplate
 from rc_pipeline.catalog.runs import Run, resolve_runs
@@ -123,7 +123,7 @@ def load_catalog(root: Path) -> Catalog:
     files = {name: f"{root.name}/studies/{name}.yaml" for name in ready}
     runs, study_runs, named_by, problems = resolve_runs(ready, sound_models, files)
     if reading.problems or problems:
-        raise CatalogError([*reading.problems, *problems])
+        raise CatalogError([_with_line(problem, root.parent) for problem in (*reading.problems, *problems)])
     return Catalog(
         root=root,
         datasets=_sound(datasets),
@@ -135,6 +135,11 @@ def load_catalog(root: Path) -> Catalog:
         study_runs=study_runs,
         named_by=named_by,
     )
+
+
+def _with_line(problem: Problem, folder: Path) -> Problem:
+    path = folder / problem.file
+    return replace(problem, line=line_of(path, problem.field)) if problem.field and path.is_file() else problem
 
 
 def _sound(things: Mapping[str, M | None]) -> dict[str, M]:

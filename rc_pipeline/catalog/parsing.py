@@ -77,6 +77,36 @@ def read_mapping(path: Path, file: str) -> dict[str, Any] | Problem:
     return data
 
 
+def line_of(path: Path, field: str) -> int:
+    """Return the line of a file on which a field such as runs.tuned.model stands, 0 when that cannot be told."""
+    try:
+        # JSON is YAML too, as far as its lines are concerned.
+        node = yaml.compose(_text(path), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return 0
+    line, rest = 0, field
+    while node is not None and rest:
+        found = _below(node, rest)
+        if found is None:
+            break
+        line, node, rest = found
+    return line
+
+
+def _below(node: yaml.Node, field: str) -> tuple[int, yaml.Node, str] | None:
+    """Return the line and the value of the key that a field begins with (a key may hold dots), and what is left."""
+    if isinstance(node, yaml.MappingNode):
+        entries = [(str(key.value), key.start_mark.line, value) for key, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        entries = [(str(place), value.start_mark.line, value) for place, value in enumerate(node.value)]
+    else:
+        return None
+    for key, line, value in sorted(entries, key=lambda entry: -len(entry[0])):
+        if field == key or field.startswith(f"{key}."):
+            return line + 1, value, field[len(key) + 1 :]
+    return None
+
+
 def _text(path: Path) -> str:
     try:
         content = path.read_bytes()

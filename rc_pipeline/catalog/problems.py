@@ -20,9 +20,11 @@ class Problem:
     field: str
     value: str
     remedy: str
+    line: int = 0
 
     def __str__(self) -> str:
-        where = ": ".join(part for part in (self.file, self.field) if part)
+        file = f"{self.file}:{self.line}" if self.line else self.file
+        where = ": ".join(part for part in (file, self.field) if part)
         return f"{where} = {self.value}: {self.remedy}" if self.value else f"{where}: {self.remedy}"
 
 

@@ -63,6 +63,7 @@ class Work:
     scratch: Path
     lake: Path
     code: Mapping[str, str]
+    say: Callable[[str], None]
 
     def folder(self, role: str) -> Path:
         """Return the folder of the artifact that plays a role in this build."""
@@ -156,7 +157,7 @@ class Lake:
             own = self.store.folder(node.key, state.fingerprint)
             if own.exists():
                 self.store.discard(own)
-            return self._build(node, state.fingerprint, state.inputs, upstream, build)
+            return self._build(node, state, upstream, build, say)
 
     def _under_own_key(self, node: Node, found: Artifact, upstream: Mapping[str, Artifact]) -> Artifact:
         if found.manifest.key == node.key:
@@ -166,8 +167,9 @@ class Lake:
         return self.store.carry(found, node.key, found.manifest.fingerprint, inputs, why)
 
     def _build(
-        self, node: Node, fingerprint: str, inputs: dict[str, Any], upstream: dict[str, Artifact], build: Build
+        self, node: Node, state: ToBuild, upstream: dict[str, Artifact], build: Build, say: Callable[[str], None]
     ) -> Artifact:
+        fingerprint, inputs = str(state.fingerprint), dict(state.inputs or {})
         scratch = self.root / "scratch" / fingerprint
         stamps = {name: stamp(path) for name, path in node.files.items()}
         with workspace(self.root) as folder:
@@ -176,7 +178,7 @@ class Lake:
             scratch.mkdir(parents=True, exist_ok=True)
             work = Work(
                 key=node.key, settings=node.settings, inputs=upstream, files=node.files, out=out, scratch=scratch,
-                lake=self.root, code=inputs["code"],
+                lake=self.root, code=inputs["code"], say=lambda text: say(f"{node.key}: {text}"),
             )  # fmt: skip
             started = time.perf_counter()
             outcome = build(work)

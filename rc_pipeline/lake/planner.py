@@ -178,7 +178,7 @@ def fingerprint_of(stage: str, inputs: dict[str, Any]) -> str:
 
 def missing_files(node: Node) -> list[str]:
     """Name the files that a node reads and that are not there."""
-    return [str(path) for _, path in sorted(node.files.items()) if not path.is_file()]
+    return [str(path) for _, path in sorted(node.files.items()) if not path.exists()]
 
 
 def require_files(nodes: Iterable[Node]) -> None:

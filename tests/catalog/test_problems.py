@@ -245,6 +245,18 @@ def test_an_error_reads_as_one_line_a_problem(desk) -> None:
     with pytest.raises(CatalogError) as error:
         desk.load()
     assert str(error.value).splitlines() == [
-        'catalog/models/tiny.yaml: prompt = "plane": no such prompt in catalog/prompts; did you mean plain?',
+        'catalog/models/tiny.yaml:3: prompt = "plane": no such prompt in catalog/prompts; did you mean plain?',
         "catalog/models/tiny.yaml: title: missing; add it (what people read)",
     ]
+
+
+def test_a_problem_names_the_line_of_its_field_even_where_a_key_holds_dots(desk) -> None:
+    desk.edit("datasets/quiz.yaml", "quiz/triviaqa-rc.tar.gz", "''")
+    desk.edit("tasks/stories/choose.yaml", "{{ answer1 }}", "{{ answer9 }}")
+    desk.edit("prompts/chat.json", "{instruction}\\nAnswer:", "Answer:")
+    desk.edit("studies/first.yaml", "{tune.rank: [4, 8]}", "\n    {tune.rnk: [4, 8]}")
+    lines = {(problem.file, problem.field): problem.line for problem in desk.problems()}
+    assert lines["catalog/datasets/quiz.yaml", "source.files.triviaqa-rc.tar.gz"] == 3
+    assert lines["catalog/tasks/stories/choose.yaml", "choices.1"] == 3
+    assert lines["catalog/prompts/chat.json", "prompt_no_input"] == 3
+    assert all(line for line in lines.values())

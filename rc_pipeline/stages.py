@@ -14,9 +14,10 @@ _EVERY_TABLE = (
 _ROWS = (
     *_EVERY_TABLE,
     f"{_TABLES}.rows",
-    *(f"{_CORPORA}.{part}" for part in ("csv_records", "inventory", "records")),
+    *(f"{_CORPORA}.{part}" for part in ("csv_records", "inventory", "records", "zips")),
 )
 _TALK = (*_ROWS, f"{_TABLES}.talk")
+_CHAT = (*_TALK, f"{_TABLES}.conversations", f"{_CORPORA}.conversations")
 TABLES: dict[str, tuple[str, ...]] = {
     "cosmos_qa": (*_ROWS, f"{_TABLES}.cosmos_qa", f"{_CORPORA}.cosmos_qa"),
     "trivia_qa": (
@@ -25,6 +26,15 @@ TABLES: dict[str, tuple[str, ...]] = {
         f"{_CORPORA}.trivia_qa",
     ),
     "alpaca": (*_TALK, f"{_TABLES}.alpaca", f"{_CORPORA}.alpaca"),
+    "sharegpt": (*_CHAT, f"{_TABLES}.sharegpt", f"{_CORPORA}.sharegpt"),
+    "openai": (*_CHAT, f"{_TABLES}.openai", f"{_CORPORA}.openai"),
+    "squad": (*_ROWS, f"{_TABLES}.squad", f"{_CORPORA}.squad"),
+    "parallel": (*_ROWS, f"{_TABLES}.parallel", *(f"{_CORPORA}.{part}" for part in ("parallel", "languages"))),
+    **{
+        fmt: (*_ROWS, f"{_TABLES}.{fmt}", f"{_CORPORA}.{fmt}", f"{_CORPORA}.task_documents")
+        for fmt in ("super_ni", "bigbench")
+    },
+    "mmlu": (*_ROWS, f"{_TABLES}.mmlu", f"{_CORPORA}.mmlu"),
 }
 CODE: dict[str, tuple[str, ...]] = {
     "raw": (f"{_CORPORA}.sources", f"{_CORPORA}.readers", *_SAMPLE),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rc_pipeline.corpora.downloads import LOG, download
+from rc_pipeline.corpora.hub import write_hub
 from rc_pipeline.corpora.readers import CorpusError, unreadable
 from rc_pipeline.corpora.transfers import Say
 from rc_pipeline.lake.hashing import sha256_file
@@ -33,14 +34,18 @@ def write_raw(  # noqa: PLR0913 - by name, all of them
     What a failed try leaves in `scratch` is gone on with by the next one of the same source.
     """
     out.mkdir(parents=True, exist_ok=True)
+    metadata: dict[str, JSON] = {}
     if "sample" in source:
         _write_sample(source["sample"], fmt, out / "files")
     elif "download" in source:
         _download(source["download"], scratch, say).replace(out / "files")
+    elif "hub" in source:
+        rows = write_hub(hub=source["hub"], folder=out / "files", scratch=scratch, say=say)
+        metadata |= {f"rows of {split}": count for split, count in rows.items()}
     else:
         _note_files(files, out, digest)
     sizes = {name: _bytes(path) for name, path in raw_files(out).items()}
-    metadata: dict[str, JSON] = {"files": len(sizes), "bytes": sum(sizes.values())}
+    metadata |= {"files": len(sizes), "bytes": sum(sizes.values())}
     return Outcome(metadata=metadata | {f"bytes of {name}": size for name, size in sizes.items()})
 
 

@@ -1,0 +1,121 @@
+"""What is looked for in the documents of a question: the terms that it asks with, and its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from rc_pipeline.passages.units import (
+    GLYPH,
+    SIGN,
+    WORD,
+    Flags,
+    Hashes,
+    Ints,
+    Units,
+    article_hashes,
+    read_units,
+    spans_hash,
+)
+
+# The slot of a phrase that is an answer; terms have the slots from 0 on.
+ANSWER = -1
+MAX_TERMS = 32
+# They say what is asked for and hardly stand in the text that tells it, so they would outweigh what counts.
+ASKING = (
+    *("what", "which", "who", "whom", "whose", "when", "where", "why", "how", "name"),
+    *("什么", "哪个", "哪位", "哪里", "哪一", "谁", "多少", "几", "为何", "怎么"),
+)
+TEXTS_AT_ONCE = 50_000
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """Runs of words: which question wants each, what its first word and all of it say, how many words it has."""
+
+    question: Ints
+    head: Hashes
+    whole: Hashes
+    length: Ints
+    slot: Ints
+
+
+def content(units: Units) -> Ints:
+    """Return the units that comparing texts is about: no punctuation, no articles, as the official scorer does."""
+    told = (units.kind == WORD) | (units.kind == SIGN) | (units.kind == GLYPH)
+    articles = article_hashes()
+    at = np.minimum(np.searchsorted(articles, units.says), len(articles) - 1)
+    return np.flatnonzero(told & (articles[at] != units.says))
+
+
+def term_phrases(questions: Sequence[str]) -> Phrases:
+    """Return the words of each question, and for text without spaces its pairs of neighbouring letters."""
+    units = read_units(questions)
+    kept = content(units)
+    text, says, glyph = units.text[kept], units.says[kept], units.kind[kept] == GLYPH
+    pair = _next_to(text, glyph, units.end[kept], units.start[kept])
+    lonely = glyph & ~pair
+    lonely[1:] &= ~pair[:-1]
+    starts = np.flatnonzero((units.kind[kept] == WORD) | pair | lonely)
+    length = 1 + pair[starts].astype(np.int64)
+    found = _distinct(Phrases(text[starts], says[starts], spans_hash(says, starts, length), length, starts * 0))
+    asking = np.isin(found.whole, _wholes(ASKING))
+    found = _only(found, ~asking)
+    slot = np.arange(len(found.question)) - np.searchsorted(found.question, found.question)
+    return _only(Phrases(found.question, found.head, found.whole, found.length, slot), slot < MAX_TERMS)
+
+
+def answer_phrases(question: Ints, answers: pl.Series) -> Phrases:
+    """Return the accepted answers of questions; one that is all articles or punctuation says nothing."""
+    found = []
+    for at in range(0, len(answers), TEXTS_AT_ONCE):
+        units = read_units(answers.slice(at, TEXTS_AT_ONCE).to_list())
+        kept = content(units)
+        first = np.searchsorted(units.text[kept], np.arange(len(units.first)))
+        length = np.diff(first)
+        said = np.flatnonzero(length)
+        says, first, length = units.says[kept], first[said], length[said]
+        whole = spans_hash(says, first, length)
+        slot = np.full(len(said), ANSWER, np.int64)
+        found.append(Phrases(question[at + said], says[first], whole, length, slot))
+    return _distinct(joined(found))
+
+
+def joined(parts: Iterable[Phrases]) -> Phrases:
+    """Return the phrases of several, one after another."""
+    columns = [(part.question, part.head, part.whole, part.length, part.slot) for part in parts]
+    if not columns:
+        numbers, hashes = np.zeros(0, np.int64), np.zeros(0, np.uint64)
+        return Phrases(numbers, hashes, hashes, numbers, numbers)
+    return Phrases(*map(np.concatenate, zip(*columns, strict=True)))
+
+
+def by_question(phrases: Phrases) -> Phrases:
+    """Return the phrases sorted by question."""
+    return _only(phrases, np.argsort(phrases.question, kind="stable"))
+
+
+def _wholes(texts: Sequence[str]) -> Hashes:
+    units = read_units(texts)
+    return spans_hash(units.says, units.first[:-1], np.diff(units.first))
+
+
+def _next_to(text: Ints, glyph: Flags, end: Ints, start: Ints) -> Flags:
+    pair = np.zeros(len(text), np.bool_)
+    pair[:-1] = glyph[1:] & glyph[:-1] & (text[1:] == text[:-1]) & (start[1:] == end[:-1])
+    return pair
+
+
+def _distinct(phrases: Phrases) -> Phrases:
+    """Return each phrase of a question once, in order."""
+    key = phrases.whole ^ (phrases.question.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    return _only(phrases, np.sort(np.unique(key, return_index=True)[1]))
+
+
+def _only(phrases: Phrases, kept: Ints | Flags) -> Phrases:
+    return Phrases(
+        phrases.question[kept], phrases.head[kept], phrases.whole[kept], phrases.length[kept], phrases.slot[kept]
+    )

@@ -35,6 +35,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         for fmt in ("super_ni", "bigbench")
     },
     "mmlu": (*_ROWS, f"{_TABLES}.mmlu", f"{_CORPORA}.mmlu"),
+    "records": (*_ROWS, f"{_TABLES}.records", f"{_CORPORA}.mapped_records"),
 }
 CODE: dict[str, tuple[str, ...]] = {
     "raw": (f"{_CORPORA}.sources", f"{_CORPORA}.readers", *_SAMPLE),

@@ -40,7 +40,8 @@ def _notes(whole: pl.LazyFrame) -> dict[str, JSON]:
 FORMAT = RowFormat(
     parts=_parts,
     columns=_columns,
-    group=lambda _: pl.col("question"),
+    # "Which of these is true?" is asked of a subject more than once; with the same answers it is one question.
+    group=lambda _: pl.concat_str("question", *ANSWERS, separator="\n"),
     gold=_gold,
     notes=_notes,
 )

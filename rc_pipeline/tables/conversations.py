@@ -1,0 +1,47 @@
+"""Tables of conversations, whatever they are written as: one row an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pandera.polars as pa
+import polars as pl
+from pandera.api.polars.types import PolarsData
+
+from rc_pipeline.corpora.inventory import RawFile
+from rc_pipeline.corpora.readers import BadRow, Row
+from rc_pipeline.lake.outcome import JSON
+from rc_pipeline.tables.rows import Options, RowFormat, one_part_a_file
+from rc_pipeline.tables.schemas import CONTROL_CHARACTERS
+from rc_pipeline.tables.talk import talk_columns, talk_gold, talk_group
+
+JOINED = "joined_turns"
+
+
+def conversation_format(read: Callable[[RawFile], Iterator[Row | BadRow]]) -> RowFormat:
+    """Return the tables of a format whose reader yields a row for every answer."""
+    return RowFormat(
+        parts=one_part_a_file(lambda file, _split, _options: read(file)),
+        columns=_columns,
+        group=talk_group,
+        gold=talk_gold,
+        notes=_notes,
+    )
+
+
+def _columns(split: str, options: Options) -> dict[str, pa.Column]:
+    history = pa.Column(pl.List(pl.List(pl.String)), pa.Check(_clean_history, error="control_character"))
+    return talk_columns(split, options) | {"history": history, JOINED: pa.Column(pl.Int64)}
+
+
+def _clean_history(data: PolarsData) -> pl.LazyFrame:
+    spoilt = pl.element().str.contains(CONTROL_CHARACTERS).any()
+    turns = pl.element().list.eval(spoilt).list.first().fill_null(False).any()
+    return data.lazyframe.select(~pl.col(str(data.key)).list.eval(turns).list.first().fill_null(False))
+
+
+def _notes(whole: pl.LazyFrame) -> dict[str, JSON]:
+    conversation = pl.col("row_id").str.replace(r"\.\d+$", "").n_unique()
+    counted = whole.select(conversation, joined=pl.col(JOINED).sum()).collect()
+    conversations, joined = counted.row(0)
+    return {"conversations": conversations, "turns joined with the one before": joined}

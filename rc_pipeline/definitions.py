@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import adapters, base_models, instructions, predictions, raw, reports, scores, tables
+from assets import adapters, base_models, instructions, passages, predictions, raw, reports, scores, tables
 from assets.factory import Stage, asset_for
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.code import PROJECT
@@ -19,6 +19,7 @@ from resources.lake import lake_resource
 STAGES: dict[str, Stage] = {
     "raw": raw.STAGE,
     "tables": tables.STAGE,
+    "passages": passages.STAGE,
     "instructions": instructions.STAGE,
     "base_models": base_models.STAGE,
     "adapters": adapters.STAGE,

@@ -116,7 +116,11 @@ def load_catalog(root: Path) -> Catalog:
     }
     uses = {name: _use_of_tasks(name, path, datasets[name], folders) for name, path in dataset_files.items()}
     tasks = _read_tasks(reading, template_files, uses)
-    known = Known(datasets=datasets, models=models, prompts=prompts)
+    held_out = {
+        folder: [name for name, template in templates.items() if "held_out" in template.use]
+        for folder, templates in tasks.items()
+    }
+    known = Known(datasets=datasets, models=models, prompts=prompts, held_out=held_out)
     studies = reading.read_all(Study, "studies", known)
     sound_models, sound_studies = _sound(models), _sound(studies)
     ready = {name: study for name, study in sound_studies.items() if _models_of(study) <= set(sound_models)}

@@ -56,8 +56,12 @@ def _eval_set(name: str, info: ValidationInfo) -> str:
         raise wrong(f"no such dataset in catalog/datasets; {nearest(dataset_name, known.datasets)}")
     dataset = known.datasets[dataset_name]
     if dataset is not None:
+        split, dot, template = split.partition(".")
         if split not in dataset.splits:
             raise wrong(f"{dataset_name} has no split {split}; {nearest(split, dataset.splits)}")
+        held_out = known.held_out.get(dataset.tasks, ())
+        if dot and template not in held_out:
+            raise wrong(f"{dataset_name} has no held-out template {template}; {nearest(template, held_out)}")
         if split in dataset.train_splits:
             raise wrong(f"{split} is trained on; evaluate on another split")
         if not dataset.facts.scored:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Annotated, Literal
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
-from jinja2.sandbox import SandboxedEnvironment
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
 
 from rc_pipeline.catalog.problems import nearest
 from rc_pipeline.catalog.validation import STRICT, known_of, matching, wrong
+from rc_pipeline.instructions.sandbox import UnfitTemplate, names_of
 
 # What an output may name beside the columns: the options as rendered, and the index of the right one.
 OUTPUT_NAMES = ("choices", "label")
@@ -36,16 +34,23 @@ class TaskTemplate(BaseModel):
     model_config = STRICT
     description: str = ""
     language: Language = Field(default="en", description="language that the template speaks")
-    use: list[Literal["train", "evaluate"]] = Field(
-        default=["train", "evaluate"], min_length=1, description="train, evaluate or both"
+    use: list[Literal["train", "evaluate", "held_out"]] = Field(
+        default=["train", "evaluate"],
+        min_length=1,
+        description="train, evaluate or both; or held_out: never trained on, asked as <dataset>/<split>.<template>",
     )
     weight: float = Field(default=1.0, gt=0, description="share of the training rows, against its neighbours' weights")
+    system: str = Field(default="", description="who the model is to be, for prompts that have a place for it")
     instruction: str = Field(description="what to do")
     input: str = Field(default="", description="what to do it with")
     choices: list[Annotated[str, AfterValidator(_choice)]] = Field(
         default=[], description="the options, none for an answer in free text"
     )
     label: str = Field(default="", validate_default=True, description="index of the right choice, from 0")
+    rationale: str = Field(default="", description="the reasoning that a model is to write before its answer")
+    answer_after: str = Field(
+        default="", validate_default=True, description="the mark behind which the answer stands in what a model writes"
+    )
     output: str = Field(description="the right answer")
 
     @field_validator("use")
@@ -53,6 +58,8 @@ class TaskTemplate(BaseModel):
     def _each_use_once(cls, use: list[str]) -> list[str]:
         if len(set(use)) < len(use):
             raise wrong("the same use twice; keep one of them")
+        if "held_out" in use and len(use) > 1:
+            raise wrong("a held-out template is for nothing else; give it no other use")
         return use
 
     @field_validator("choices")
@@ -73,7 +80,16 @@ class TaskTemplate(BaseModel):
             raise wrong("there are no choices to point at; add choices, or remove label")
         return label
 
-    @field_validator("instruction", "input")
+    @field_validator("answer_after")
+    @classmethod
+    def _mark_goes_with_reasoning(cls, mark: str, info: ValidationInfo) -> str:
+        if info.data.get("rationale", "").strip() and not mark.strip():
+            raise wrong('missing beside rationale; give the mark before the answer, such as "Answer:"')
+        if mark.strip() and info.data.get("choices"):
+            raise wrong("an answer that is chosen is not looked for in text; remove it, or remove choices and label")
+        return mark
+
+    @field_validator("system", "rationale", "instruction", "input")
     @classmethod
     def _renders(cls, text: str, info: ValidationInfo) -> str:
         if info.field_name == "instruction" and not text.strip():
@@ -109,24 +125,8 @@ def _check(text: str, info: ValidationInfo, more_names: tuple[str, ...] = ()) ->
         raise wrong(f"the dataset has no column {name}; {listed}")
 
 
-@lru_cache(maxsize=1024)
 def _names(text: str) -> frozenset[str]:
-    """Return the names that a template takes from its row."""
     try:
-        tree = _environment().parse(text)
-        if any(True for _ in meta.find_referenced_templates(tree)):
-            raise wrong("takes in another template; write the text here")
-        return frozenset(meta.find_undeclared_variables(tree))
-    except TemplateSyntaxError as error:
-        raise wrong(f"broken Jinja, line {error.lineno} ({error.message}); mend it") from error
-    except TemplateError as error:
-        raise wrong(f"broken Jinja ({error.message}); mend it") from error
-
-
-@lru_cache(maxsize=1)
-def _environment() -> SandboxedEnvironment:
-    environment = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-    # Jinja's own functions and the filter `random` are left out: a template reads its row and nothing else.
-    environment.globals.clear()
-    environment.filters.pop("random")
-    return environment
+        return names_of(text)
+    except UnfitTemplate as error:
+        raise wrong(str(error)) from error

@@ -42,6 +42,7 @@ class Known:
     prompts: Collection[str] = ()
     task_folders: Collection[str] = ()
     columns: tuple[str, ...] | None = None
+    held_out: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 def wrong(remedy: str) -> PydanticCustomError:

@@ -4,44 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from rc_pipeline.instructions.errors import InstructionsError
-from rc_pipeline.instructions.passages import Span, locate
+from rc_pipeline.instructions.locating import Span, locate
+from rc_pipeline.instructions.sandbox import UnfitTemplate, compiled, names_of, render
 
 # Names that a template's output may use besides the columns: the rendered options and the gold one's index.
 RENDERED_NAMES = ("choices", "label")
-
-
-class NullColumn(ValueError):
-    """A template shows a column that is null in this row."""
-
-
-def _shown(value: Any) -> Any:
-    if value is None:
-        raise NullColumn("it shows a column that is null in this row")
-    return value
-
-
-ENVIRONMENT = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined,
-    autoescape=False,
-    keep_trailing_newline=False,
-    finalize=_shown,
-)
 
 
 @dataclass(frozen=True)
 class Rendered:
     """What one template makes of one row."""
 
+    system: str
     instruction: str
     input: str
     passage: Span
+    rationale: str
     output: str | None
     choices: list[str]
     gold_label: int | None
@@ -54,16 +35,12 @@ class _Field:
         self.name = name
         self.source = source
 
-    @cached_property
-    def template(self) -> Template:
-        return ENVIRONMENT.from_string(self.source)
-
-    @cached_property
+    @property
     def columns(self) -> frozenset[str]:
-        return frozenset(meta.find_undeclared_variables(ENVIRONMENT.parse(self.source)) - set(ENVIRONMENT.globals))
+        return names_of(self.source)
 
     def render(self, values: Mapping[str, Any]) -> str:
-        return self.template.render(values)
+        return render(compiled(self.source), dict(values))
 
     def unknown_in(self, values: Mapping[str, Any]) -> bool:
         """Tell whether a column that this field needs has no value in the row, as answers of a test split."""
@@ -77,6 +54,9 @@ class TaskRenderer:
         self.name = name
         self.passage_column = passage_column
         self.language = str(template.get("language", "en"))
+        self.system = _Field("system", template.get("system", ""))
+        self.rationale = _Field("rationale", template.get("rationale", ""))
+        self.answer_after = str(template.get("answer_after", ""))
         self.instruction = _Field("instruction", template["instruction"])
         self.input = _Field("input", template.get("input", ""))
         self.output = _Field("output", template["output"])
@@ -86,12 +66,14 @@ class TaskRenderer:
     def problems(self, columns: tuple[str, ...]) -> list[str]:
         """Return what is wrong with the template for rows that have `columns`."""
         found = []
-        for field in (self.instruction, self.input, *self.choices, self.label, self.output):
+        for field in (
+            self.system, self.instruction, self.input, *self.choices, self.label, self.rationale, self.output,
+        ):  # fmt: skip
             known = (*columns, *RENDERED_NAMES) if field is self.output and self.choices else columns
             try:
                 unknown = sorted(field.columns - set(known))
-            except TemplateError as error:
-                found.append(f"{self.name}.yaml: {field.name}: {field.source!r}: {error}; correct the template")
+            except UnfitTemplate as error:
+                found.append(f"{self.name}.yaml: {field.name}: {field.source!r}: {error}")
                 continue
             found += [
                 f"{self.name}.yaml: {field.name}: {column}: the rows have no such column; they have {', '.join(known)}"
@@ -107,15 +89,24 @@ class TaskRenderer:
         label = self._gold_label(row)
         known = {**row, "choices": choices, "label": label} if self.choices else row
         output = None if self.output.unknown_in(known) else self._text(self.output, known)
+        rationale = "" if output is None or self.rationale.unknown_in(row) else self._text(self.rationale, row)
         shown = self._text(self.input, row)
         return Rendered(
+            system=self._text(self.system, row),
             instruction=self._text(self.instruction, row),
             input=shown,
             passage=self._passage(shown, row),
-            output=output,
+            rationale=rationale,
+            output=self._with_reasoning(rationale, output),
             choices=choices,
             gold_label=label,
         )
+
+    def _with_reasoning(self, rationale: str, output: str | None) -> str | None:
+        """Return what a model is to write: the reasoning first, then the mark, then the answer."""
+        if not output or not self.answer_after:
+            return output
+        return f"{rationale}\n{self.answer_after} {output}".lstrip("\n")
 
     def _gold_label(self, row: Mapping[str, Any]) -> int | None:
         if not self.choices or self.label.unknown_in(row):

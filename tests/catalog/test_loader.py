@@ -232,3 +232,10 @@ def test_a_dataset_that_is_for_evaluation_alone_cannot_be_trained_on(desk) -> No
     (problem,) = desk.problems()
     assert (problem.file, problem.field) == ("catalog/studies/first.yaml", "train_on.stories")
     assert "none of its splits is for training" in problem.remedy
+
+
+def test_a_held_out_template_makes_an_evaluation_set_of_its_own(desk) -> None:
+    desk.edit("tasks/stories/other.yaml", "use: [train]", "use: [held_out]")
+    desk.edit("studies/first.yaml", "[stories/valid]", "[stories/valid, stories/valid.other]")
+    (run,) = [run for run in desk.load().runs.values() if run.tune is None]
+    assert set(run.evaluate_on) == {"stories/valid", "stories/valid.other"}

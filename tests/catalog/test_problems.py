@@ -41,6 +41,11 @@ EDITS = [
     ("datasets/quiz.yaml", "{triviaqa-rc.tar.gz:", "{../up.tar.gz:", "source.files.../up.tar.gz", "no folders"),
     ("datasets/quiz.yaml", "files: {t", "download: {t", "source.download.triviaqa-rc.tar.gz", "a mapping of names"),
     # task templates
+    ("tasks/stories/other.yaml", "use: [train]", "use: [train, held_out]", "use", "a held-out template is for nothing"),
+    ("tasks/quiz/answer.yaml", "output:", "rationale: Because.\noutput:", "answer_after", "missing beside rationale"),
+    ("tasks/stories/choose.yaml", "choices:", "answer_after: so\nchoices:", "answer_after", "not looked for in text"),
+    ("tasks/stories/choose.yaml", "Choose.", "'{% macro f() %}{% endmacro %}'", "instruction", "defines a macro"),
+    ("studies/first.yaml", "stories/valid", "stories/valid.other", "evaluate_on.stories/valid.other", "no held-out"),
     ("tasks/stories/choose.yaml", "{{ context }}", "{{ contxt }}", "input", "no column contxt; did you mean context?"),
     ("tasks/stories/choose.yaml", "Choose.", "'{{ passage }}'", "instruction", "no column passage"),
     ("tasks/stories/choose.yaml", "{{ answer1 }}", "{{ answer9 }}", "choices.1", "no column answer9"),

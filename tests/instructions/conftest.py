@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -25,12 +24,14 @@ def cosmos_rows(split: str, count: int, *, known: bool = True) -> pl.DataFrame:
                 "question": f"What did she buy on day {n} ?",
                 **{f"answer{option}": f"thing {option} of {n}" for option in range(4)},
                 "label": n % 4 if known else None,
+                "group": f"{split}{n - (n % 3 == 2)}",
+                "gold_answers": [f"thing {n % 4} of {n}"] if known else [],
                 "source_file": f"{split}.csv",
                 "source_line": n + 2,
             }
             for n in range(count)
         ],
-        schema_overrides={"label": pl.Int8},
+        schema_overrides={"label": pl.Int8, "gold_answers": pl.List(pl.String)},
     )
 
 
@@ -44,57 +45,46 @@ def cosmos(tmp_path: Path) -> Path:
     return tables
 
 
-PAGES = {
-    "w0": "Lisbon is a city on the Tagus.\n\nIt is the capital of Portugal, and old.",
-    "w1": "A page about cooking with no answer at all.",
-    "w2": "The U.S. President Abraham Lincoln was born in Kentucky. " + "More words follow here. " * 40,
-}
-QUESTIONS: dict[str, dict[str, Any]] = {
-    "q0": {"answer": "Lisbon", "aliases": ["Lisbon", "Lisboa"], "pages": ["w1", "w0"]},
-    "q1": {"answer": "Abraham Lincoln", "aliases": ["Lincoln, Abraham", "Abraham Lincoln"], "pages": ["w2", "w0"]},
-    "q2": {"answer": "bon", "aliases": ["bon", "The"], "pages": ["w0"]},
-    "q3": {"answer": "x", "aliases": ["x"], "pages": []},
-    "q4": {"answer": "y", "aliases": ["y"], "pages": [None]},
+QUESTIONS = {
+    "q0": ("Lisbon", ["Lisbon", "Lisboa"], "Lisbon is a city on the Tagus.\n\nIt is the capital of Portugal."),
+    "q1": ("Abraham Lincoln", ["Lincoln, Abraham", "Abraham Lincoln"], "The U.S. President Abraham Lincoln."),
+    "q2": ("bon", ["bon", "The"], "A page about cooking."),
+    "q3": ("x", ["x"], None),
 }
 
 
-def write_trivia(tables: Path, split: str, *, known: bool = True) -> None:
-    """Write one split of TriviaQA tables, the rows shuffled where their order must not matter."""
-    questions, answers, pages = [], [], []
-    for key, question in QUESTIONS.items():
+def write_trivia(tables: Path, passages: Path, split: str, *, known: bool = True) -> None:
+    """Write one split of TriviaQA tables and the passages chosen for it."""
+    questions, answers, chosen, dropped = [], [], [], []
+    for key, (answer, aliases, passage) in QUESTIONS.items():
         row_id = f"trivia/{split}/{key}"
         questions.append(
             {"row_id": row_id, "split": split, "id": key, "question": f"Which, {key}?"}
-            | {"answer": question["answer"] if known else None, "answer_type": "WikipediaEntity" if known else None}
+            | {"answer": answer if known else None, "answer_type": "WikipediaEntity" if known else None}
         )
-        for alias in question["aliases"] if known else []:
+        for alias in aliases if known else []:
             answers.append({"row_id": row_id, "alias": alias, "normalised": False, "human": False})
             answers.append({"row_id": row_id, "alias": alias.lower(), "normalised": True, "human": False})
-        for position, page in enumerate(question["pages"]):
-            pages.append(
-                {"row_id": row_id, "position": position, "kind": "entity", "filename": f"{page}.txt"}
-                | {"title": page or "gone", "evidence_id": page}
-            )
+        if passage is None:
+            dropped.append({"row_id": row_id, "split": split, "reason": "no_evidence"})
+        else:
+            chosen.append({"row_id": row_id, "group": f"{key}{split}", "passage": passage})
     if known:
-        answers.append({"row_id": "trivia/" + split + "/q0", "alias": "Olisipo", "normalised": False, "human": True})
+        answers.append({"row_id": f"trivia/{split}/q0", "alias": "Olisipo", "normalised": False, "human": True})
     schema = {"row_id": pl.String, "alias": pl.String, "normalised": pl.Boolean, "human": pl.Boolean}
-    write_parquet(
-        pl.DataFrame(questions, schema_overrides={"answer": pl.String, "answer_type": pl.String}),
-        tables / "questions" / f"{split}.parquet",
-    )
+    texts = {"answer": pl.String, "answer_type": pl.String}
+    write_parquet(pl.DataFrame(questions, schema_overrides=texts), tables / "questions" / f"{split}.parquet")
     write_parquet(pl.DataFrame(answers, schema=schema), tables / "answers" / f"{split}.parquet")
-    write_parquet(pl.DataFrame(pages[::-1]), tables / "pages" / f"{split}.parquet")
+    write_parquet(pl.DataFrame(chosen[::-1]), passages / f"{split}.parquet")
+    before = passages / "dropped.parquet"
+    frames = [pl.read_parquet(before)] if before.is_file() else []
+    write_parquet(pl.concat([*frames, pl.DataFrame(dropped)]), before)
 
 
 @pytest.fixture
-def trivia(tmp_path: Path) -> Path:
-    """Tables with three wikipedia splits; the test split has no answers."""
-    tables = tmp_path / "trivia"
+def trivia(tmp_path: Path) -> tuple[Path, Path]:
+    """Tables and passages of three wikipedia splits; the test split has no answers."""
+    tables, passages = tmp_path / "trivia", tmp_path / "passages"
     for split in ("wikipedia-train", "wikipedia-dev", "wikipedia-test"):
-        write_trivia(tables, split, known=split != "wikipedia-test")
-    evidence = [
-        {"evidence_id": key, "domain": "wikipedia", "filename": f"{key}.txt", "text": text, "words": len(text.split())}
-        for key, text in PAGES.items()
-    ]
-    write_parquet(pl.DataFrame(evidence), tables / "evidence" / "wikipedia.parquet")
-    return tables
+        write_trivia(tables, passages, split, known=split != "wikipedia-test")
+    return tables, passages

@@ -12,6 +12,7 @@ from rc_pipeline.lake.frames import write_parquet
 from rc_pipeline.lake.hashing import content_hash
 from rc_pipeline.lake.outcome import Outcome
 
+COLUMNS = ("id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label")
 CHOICES = {
     "choices": ["{{ answer0 }}", "{{ answer1 }}", "{{ answer2 }}", "{{ answer3 }}"],
     "label": "{{ label }}",
@@ -35,10 +36,11 @@ TRIVIA = {
 def build(tables: Path, out: Path, templates: dict[str, dict[str, Any]] | None = None, **changed: Any) -> Outcome:
     settings: dict[str, Any] = {
         "dataset": "cosmos",
-        "fmt": "cosmos_qa",
+        "columns": COLUMNS,
+        "passage_column": "context",
+        "passages": None,
         "train_splits": ["train"],
         "splits": ["train", "valid", "test"],
-        "passage_words": 400,
         "seed": 0,
     }
     return build_instructions(tables=tables, out=out, templates=templates or TEMPLATES, **settings | changed)
@@ -136,7 +138,7 @@ def test_rows_that_cannot_be_trained_on_are_dropped_with_reasons_and_counted(cos
     write_parquet(broken, cosmos / "train.parquet")
     outcome = build(cosmos, tmp_path / "out")
     dropped = pl.read_parquet(tmp_path / "out" / "dropped.parquet")
-    assert [(row_id, reason) for row_id, _, reason in dropped.iter_rows()] == [
+    assert dropped.select("row_id", "reason").rows() == [
         ("cosmos/train/0", "unknown_output"),
         ("cosmos/train/1", "empty_output"),
     ]
@@ -147,24 +149,28 @@ def test_rows_that_cannot_be_trained_on_are_dropped_with_reasons_and_counted(cos
     assert all(check.passed for check in outcome.checks)
 
 
-def test_trivia_rows_without_evidence_are_dropped_and_counted(trivia: Path, tmp_path: Path) -> None:
+def test_questions_without_a_passage_are_dropped_and_counted(trivia: tuple[Path, Path], tmp_path: Path) -> None:
+    tables, passages = trivia
     splits = ["wikipedia-train", "wikipedia-dev", "wikipedia-test", "web-dev"]
-    changed = {"dataset": "trivia", "fmt": "trivia_qa", "splits": splits, "train_splits": splits[:1]}
-    outcome = build(trivia, tmp_path / "out", TRIVIA, **changed)
+    outcome = build(
+        tables, tmp_path / "out", TRIVIA, dataset="trivia", splits=splits, train_splits=splits[:1], passages=passages,
+        columns=("id", "question", "passage", "answer", "aliases"), passage_column="passage",
+    )  # fmt: skip
     assert outcome.tables["instructions"] == [f"{split}.parquet" for split in splits[:3]]
     assert {key: value for key, value in outcome.metadata.items() if "rows:" in key or "dropped" in key} == {
-        "rows: wikipedia-train": 2,
+        "rows: wikipedia-train": 3,
         "rows: wikipedia-dev": 3,
         "rows: wikipedia-test": 3,
-        "dropped: no_alias_in_evidence": 1,
-        "dropped: no_evidence": 6,
-        "dropped": 7,
+        "dropped: no_evidence": 3,
+        "dropped": 3,
     }
     dev = read(tmp_path / "out", "wikipedia-dev")
     assert dev["choices"].to_list() == [[]] * 3
     assert dev["gold_label"].to_list() == [None] * 3
     assert dev["output"].to_list() == ["Lisbon", "Abraham Lincoln", "bon"]
+    assert dev["gold_answers"].to_list()[0] == ["lisbon", "lisboa", "Olisipo"]
     assert dev["passage_start"].to_list() == [0] * 3
+    assert read(tmp_path / "out", "wikipedia-test")["output"].to_list() == [None] * 3
 
 
 def test_the_same_inputs_give_the_same_values_and_another_seed_another_order(cosmos: Path, tmp_path: Path) -> None:
@@ -196,6 +202,57 @@ def test_a_passage_outside_the_input_is_pointed_out(cosmos: Path, tmp_path: Path
     asked = read(tmp_path / "moved", "train").filter(template="ask")
     assert checks["passages_can_be_cut"].metadata == {"ask": asked.height}
     assert asked["passage_start"].to_list() == [-1] * asked.height
+
+
+def test_a_held_out_template_asks_every_question_and_teaches_none(cosmos: Path, tmp_path: Path) -> None:
+    unseen = {**TEMPLATES["choose"], "use": ["held_out"], "instruction": "Which one?"}
+    build(cosmos, tmp_path / "before")
+    outcome = build(cosmos, tmp_path / "out", TEMPLATES | {"unseen": unseen})
+    assert outcome.tables["instructions"] == [
+        "train.parquet", "valid.parquet", "valid.unseen.parquet", "test.parquet", "test.unseen.parquet",
+    ]  # fmt: skip
+    asked = read(tmp_path / "out", "valid.unseen")
+    assert asked["instruction_id"].to_list()[:2] == ["cosmos/valid/0:unseen", "cosmos/valid/1:unseen"]
+    assert set(asked["split"]) == {"valid.unseen"}
+    for split in ("train", "valid"):
+        assert read(tmp_path / "before", split).equals(read(tmp_path / "out", split))
+
+
+def test_reasoning_comes_before_the_answer_and_its_mark(cosmos: Path, tmp_path: Path) -> None:
+    thinking = {
+        "ask": {
+            "instruction": "{{ question }} Think first.",
+            "input": "{{ context }}",
+            "system": "You read the label {{ label }}.",
+            "rationale": "It says {{ answer0 }}.",
+            "answer_after": "Answer:",
+            "output": "{{ [answer0, answer1, answer2, answer3][label] }}",
+        }
+    }
+    build(cosmos, tmp_path / "out", thinking, splits=["train", "valid"])
+    row = read(tmp_path / "out", "valid").row(1, named=True)
+    assert row["output"] == "It says thing 0 of 1.\nAnswer: thing 1 of 1"
+    assert (row["rationale"], row["answer_after"]) == ("It says thing 0 of 1.", "Answer:")
+    assert row["system"] == "You read the label 1."
+
+
+def test_what_was_said_before_stays_with_its_row(tmp_path: Path) -> None:
+    tables = tmp_path / "talk"
+    rows = {
+        "row_id": ["talk/train/0", "talk/train/1"], "group": ["a", "b"], "instruction": ["And?", "Hi"],
+        "output": ["Yes.", "Ho"], "system": ["Be kind.", None], "history": [[["q", "a"]], []],
+        "gold_answers": [["Yes."], ["Ho"]],
+    }  # fmt: skip
+    write_parquet(
+        pl.DataFrame(rows, schema_overrides={"history": pl.List(pl.List(pl.String))}), tables / "train.parquet"
+    )
+    template = {"system": "{{ system or '' }}", "instruction": "{{ instruction }}", "output": "{{ output }}"}
+    columns = ("instruction", "output", "system", "history")
+    build(tables, tmp_path / "out", {"follow": template}, splits=["train"], columns=columns, passage_column="")
+    assert read(tmp_path / "out", "train").select("system", "history").rows() == [
+        ("Be kind.", [["q", "a"]]),
+        (None, []),
+    ]
 
 
 def test_people_see_an_example_of_every_template(cosmos: Path, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rc_pipeline.catalog.formats import FACTS
 from rc_pipeline.instructions.errors import InstructionsError
 from rc_pipeline.instructions.rendering import TaskRenderer
-from rc_pipeline.instructions.rows import FORMAT_COLUMNS
 
 CHOOSE = {
     "instruction": "Choose the right answer.\n",
@@ -31,7 +31,7 @@ ROW = {
     "answer3": "d",
     "label": 1,
 }
-COLUMNS = FORMAT_COLUMNS["cosmos_qa"]
+COLUMNS = FACTS["cosmos_qa"].columns
 
 
 def renderer(**fields: Any) -> TaskRenderer:
@@ -52,7 +52,7 @@ def test_a_column_that_the_rows_lack_names_the_file_and_the_columns_there_are() 
         f"choose.yaml: choices[0]: choices: the rows have no such column; they have {listed}",
     ]
     assert renderer().problems(COLUMNS) == []
-    assert renderer(input="{% for n in range(2) %}{{ n }}{% endfor %}").problems(COLUMNS) == []
+    assert renderer(input="{% for n in [1, 2] %}{{ n }}{% endfor %}").problems(COLUMNS) == []
 
 
 def test_choices_without_a_label_and_broken_jinja_are_problems() -> None:
@@ -71,7 +71,7 @@ def test_choices_without_a_label_and_broken_jinja_are_problems() -> None:
         ({"input": "{{ context.__class__.__mro__ }}"}, "SecurityError"),
         ({"input": "{{ ''.__class__.__base__.__subclasses__() }}"}, "SecurityError"),
         ({"instruction": "{% set x = [].append(context) %}"}, "SecurityError"),
-        ({"input": "{% include 'other' %}"}, "TypeError|no loader"),
+        ({"input": "{% include 'other' %}"}, "takes in another template"),
     ],
 )
 def test_a_template_that_fails_on_a_row_names_template_field_and_row(fields: dict[str, Any], message: str) -> None:

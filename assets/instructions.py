@@ -22,6 +22,7 @@ def build(work: Work, _: Heavy) -> Outcome:
         templates=settings["templates"],
         train_splits=settings["train_splits"],
         splits=settings["splits"],
+        holdout=settings["holdout"],
         seed=settings["seed"],
         out=work.out,
     )

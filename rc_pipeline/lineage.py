@@ -88,7 +88,8 @@ def _dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
             "templates": {key: template.model_dump(mode="json", exclude={"description"})
                           for key, template in templates.items()},
             "train_splits": list(dataset.train_splits),
-            "splits": list(dataset.splits),
+            "splits": list(dataset.facts.splits),
+            "holdout": dict(dataset.holdout),
             "seed": 0,
         },
         needs=tables if passages is None else tables | {"passages": Need(passages.key)},
@@ -108,7 +109,7 @@ def _passages(name: str, dataset: Dataset, origin: dict[str, str], about: dict[s
         stage="passages",
         settings={
             "dataset": name,
-            "splits": list(dataset.splits),
+            "splits": list(dataset.facts.splits),
             "train_splits": list(dataset.train_splits),
             "tokens": choice.tokens,
             "window_tokens": choice.window_tokens,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
@@ -56,6 +56,10 @@ class Dataset(BaseModel):
     train_splits: list[str] = Field(
         default_factory=lambda data: _trained_on(data["format"]), description="splits to train on"
     )
+    holdout: dict[Literal["valid", "test"], Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default={},
+        description="valid, test: share of the training passages to keep for evaluation, where files lack it",
+    )
     passages: Passages | None = Field(
         default=None, description="trivia_qa: {tokens, window_tokens} of evidence that a question is given"
     )
@@ -67,8 +71,8 @@ class Dataset(BaseModel):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that the format has."""
-        return self.facts.splits
+        """The splits that the format has, and those that are held out of its training rows."""
+        return (*self.facts.splits, *(split for split in self.holdout if split not in self.facts.splits))
 
     @property
     def template_columns(self) -> tuple[str, ...]:
@@ -131,6 +135,19 @@ class Dataset(BaseModel):
             if splits.count(split) > 1:
                 raise wrong(f"{split} is here twice; keep one of them")
         return splits
+
+    @field_validator("holdout")
+    @classmethod
+    def _held_out_rows_have_answers(cls, holdout: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        facts = FACTS.get(info.data.get("format", ""))
+        for split in holdout:
+            if facts and split in facts.unanswered:
+                raise wrong(f"{split} is the publisher's own split in this format; remove it")
+        if holdout and info.data.get("train_splits") == []:
+            raise wrong("there are no training rows to hold out of; add train_splits, or remove it")
+        if sum(holdout.values()) >= 1:
+            raise wrong("these shares leave nothing to train on; give less than 1 in all")
+        return holdout
 
     @field_validator("passages")
     @classmethod

@@ -12,7 +12,7 @@ import polars as pl
 from rc_pipeline.instructions.errors import InstructionsError
 from rc_pipeline.instructions.findings import checks, metadata
 from rc_pipeline.instructions.rendering import TaskRenderer
-from rc_pipeline.instructions.rows import left_out, row_batches, split_is_present
+from rc_pipeline.instructions.rows import Holdout, left_out, split_batches, split_is_present
 from rc_pipeline.instructions.writing import DROPPED_SCHEMA, SCHEMA, Written, write_instructions
 from rc_pipeline.lake.frames import write_parquet
 from rc_pipeline.lake.outcome import Outcome
@@ -41,11 +41,19 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     templates: Mapping[str, dict[str, Any]],
     train_splits: list[str],
     splits: list[str],
+    holdout: Mapping[str, float],
     seed: int,
     out: Path,
 ) -> Outcome:
     """Write the instructions of every split present, the rows left out, and figures about both."""
     present = [split for split in splits if split_is_present(tables, passages, split)]
+    twice = sorted(set(present) & set(holdout))
+    if twice:
+        raise InstructionsError(
+            [f"dataset {dataset}: holdout.{split}: the data has this split; remove it" for split in twice]
+        )
+    if present:
+        present += sorted(holdout)
     uses = _uses(columns, passage_column, templates, [split in train_splits for split in present])
     if not present:
         raise InstructionsError([f"dataset {dataset}: tables: none of {', '.join(splits)}; build the tables again"])
@@ -58,8 +66,8 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
         for name, renderers in sets.items():
             written.append(
                 write_instructions(
-                    rows=row_batches(tables, passages, split, columns),
-                    left_out=left_out(passages, split),
+                    rows=split_batches(tables, passages, split, columns, Holdout(holdout, train_splits, seed)),
+                    left_out=[] if split in holdout else left_out(passages, split),
                     dataset=dataset,
                     split=name,
                     renderers=renderers,

@@ -9,7 +9,9 @@ import polars as pl
 
 def question_rows(tables: Path, passages: Path, split: str) -> pl.DataFrame:
     """Return a split's questions that have a passage, with their aliases and accepted answers."""
-    questions = pl.read_parquet(tables / "questions" / f"{split}.parquet", columns=["row_id", "id", "question", "answer"])
+    questions = pl.read_parquet(
+        tables / "questions" / f"{split}.parquet", columns=["row_id", "id", "question", "answer"]
+    )
     answers = _answers(pl.read_parquet(tables / "answers" / f"{split}.parquet"))
     chosen = pl.read_parquet(passages / f"{split}.parquet", columns=["row_id", "group", "passage"])
     rows = questions.join(chosen, on="row_id", maintain_order="left")

@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import polars as pl
 
 from rc_pipeline.instructions.evidence import dropped_questions, question_rows
+from rc_pipeline.lake.canonical import stable_hash
 
 BATCH_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Shares of the training rows that are kept for evaluation, by split; a passage goes with all of its rows."""
+
+    shares: Mapping[str, float]
+    train_splits: Sequence[str]
+    seed: int
+
+    def split_of(self, group: str) -> str | None:
+        """Return the split that a group is held out for; another share moves no other group."""
+        for split in sorted(self.shares, reverse=True):
+            if stable_hash(self.seed, "holdout", split, group) < self.shares[split] * 2**64:
+                return split
+        return None
+
+    def of(self, batch: pl.DataFrame, split: str) -> pl.DataFrame:
+        """Return the rows of a batch of training rows that belong to a split."""
+        wanted = split if split in self.shares else None
+        groups = [group for group in batch["group"].unique().to_list() if self.split_of(group) == wanted]
+        return batch.filter(pl.col("group").is_in(groups))
+
+
+def split_batches(
+    tables: Path, passages: Path | None, split: str, columns: Sequence[str], holdout: Holdout
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a split, be it one of the publisher's or one that is held out of the training rows."""
+    if split not in holdout.shares and split not in holdout.train_splits:
+        yield from row_batches(tables, passages, split, columns)
+        return
+    for source in holdout.train_splits if split in holdout.shares else [split]:
+        if split_is_present(tables, passages, source):
+            for batch in row_batches(tables, passages, source, columns):
+                yield holdout.of(batch, split) if holdout.shares else batch
 
 
 def split_is_present(tables: Path, passages: Path | None, split: str) -> bool:

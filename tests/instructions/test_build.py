@@ -41,6 +41,7 @@ def build(tables: Path, out: Path, templates: dict[str, dict[str, Any]] | None =
         "passages": None,
         "train_splits": ["train"],
         "splits": ["train", "valid", "test"],
+        "holdout": {},
         "seed": 0,
     }
     return build_instructions(tables=tables, out=out, templates=templates or TEMPLATES, **settings | changed)
@@ -262,3 +263,36 @@ def test_people_see_an_example_of_every_template(cosmos: Path, tmp_path: Path) -
     assert "**choose**" in text
     assert "**ask**" in text
     assert "→ thing" in text
+
+
+def test_a_split_that_the_data_has_cannot_be_held_out(cosmos: Path, tmp_path: Path) -> None:
+    with pytest.raises(InstructionsError, match=r"holdout\.valid: the data has this split; remove it"):
+        build(cosmos, tmp_path / "out", holdout={"valid": 0.1})
+
+
+def test_a_share_of_the_passages_is_held_out_with_all_of_their_rows(cosmos: Path, tmp_path: Path) -> None:
+    (cosmos / "valid.parquet").unlink()
+    build(cosmos, tmp_path / "all", splits=["train"])
+    outcome = build(cosmos, tmp_path / "out", splits=["train", "valid"], holdout={"valid": 0.3})
+    whole, train, valid = (
+        read(tmp_path / "all", "train"),
+        read(tmp_path / "out", "train"),
+        read(tmp_path / "out", "valid"),
+    )
+    assert sorted([*train["row_id"], *valid["row_id"]]) == sorted(whole["row_id"])
+    assert not set(train["group"]) & set(valid["group"])
+    assert 0.1 < valid.height / whole.height < 0.5
+    assert set(valid["template"]) == {"choose"}
+    assert train.equals(whole.join(train.select("row_id"), on="row_id", how="semi", maintain_order="left"))
+    assert all(check.passed for check in outcome.checks)
+
+
+def test_another_share_moves_no_row_that_it_need_not(cosmos: Path, tmp_path: Path) -> None:
+    (cosmos / "valid.parquet").unlink()
+    (cosmos / "test.parquet").unlink()
+    held = {}
+    for name, holdout in (("a", {"valid": 0.2}), ("b", {"valid": 0.4}), ("c", {"valid": 0.2, "test": 0.2})):
+        build(cosmos, tmp_path / name, splits=["train", "valid", "test"], holdout=holdout)
+        held[name] = set(read(tmp_path / name, "valid")["row_id"])
+    assert held["a"] < held["b"]
+    assert held["c"] == held["a"]

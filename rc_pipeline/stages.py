@@ -36,6 +36,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     },
     "mmlu": (*_ROWS, f"{_TABLES}.mmlu", f"{_CORPORA}.mmlu"),
     "records": (*_ROWS, f"{_TABLES}.records", f"{_CORPORA}.mapped_records"),
+    "identity": (*_ROWS, f"{_TABLES}.identity", *(f"{_CORPORA}.{part}" for part in ("identity", "identity_questions"))),
 }
 CODE: dict[str, tuple[str, ...]] = {
     "raw": (f"{_CORPORA}.sources", f"{_CORPORA}.readers", *_SAMPLE),

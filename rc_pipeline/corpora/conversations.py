@@ -74,9 +74,9 @@ def read_conversations(file: RawFile, layout: Layout) -> Iterator[Row | BadRow]:
         system = row.fields.get("system") or None
         if not isinstance(turns, list) or not turns:
             reason = "missing_field" if turns is None else "not_a_list" if turns else "no_turns"
-            yield BadRow(reason, row.file, row.line, name, ascii(turns), row.fields)
+            yield BadRow(reason, row.file, row.line, name, str(turns), row.fields)
         elif system is not None and (fault := text_fault(system)):
-            yield BadRow(fault, row.file, row.line, "system", ascii(system), row.fields)
+            yield BadRow(fault, row.file, row.line, "system", str(system), row.fields)
         else:
             yield from _Conversation(layout, row, number, turns).rows(system)
 
@@ -166,18 +166,17 @@ class _Conversation:
     def _lost(self, fault: _Fault) -> Iterator[BadRow]:
         """Set aside every answer that comes after a fault, and the fault itself when there is none."""
         after = [at for at in range(fault.at, len(self._turns)) if self._side(self._turns[at]) == ASSISTANT]
-        value = fault.value if isinstance(fault.value, str) else ascii(fault.value)
+        place = ".".join(filter(None, [self._place(fault.at), fault.field]))
         for at in after or [fault.at]:
-            yield self._bad(fault.reason, at, self._place(fault.at, fault.field), ascii(value)[1:-1])
+            yield BadRow(fault.reason, self._row.file, self._row.line, place, str(fault.value), self._turns[at])
 
-    def _bad(self, reason: str, at: int, place: str = "", value: str | None = None) -> BadRow:
+    def _bad(self, reason: str, at: int) -> BadRow:
         turn = self._turns[at]
-        if value is None:
-            value = ascii(turn.get(self._layout.text))[1:-1]
-        return BadRow(reason, self._row.file, self._row.line, place or self._place(at), value, turn)
+        said = str(turn[self._layout.text])
+        return BadRow(reason, self._row.file, self._row.line, self._place(at), said, turn)
 
-    def _place(self, at: int, name: str = "") -> str:
-        return f"{self._layout.turns}[{at}]" + (f".{name}" if name else "")
+    def _place(self, at: int) -> str:
+        return f"{self._layout.turns}[{at}]"
 
 
 def _joined_parts(content: Any) -> Any:

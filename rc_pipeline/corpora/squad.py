@@ -37,8 +37,7 @@ class _Place:
 
     def bad(self, reason: str, value: object, row: object) -> BadRow:
         """Return what stands here as a bad row."""
-        shown = ascii(value)[1:-1] if isinstance(value, str) else ascii(value)
-        return BadRow(reason, self.file, self.line, self.way or "the row", shown, row)
+        return BadRow(reason, self.file, self.line, self.way or "the row", str(value), row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def read_questions(file: RawFile, split: str, seen: set[str]) -> Iterator[Row | 
     for asked in _questions(file):
         row = asked if isinstance(asked, BadRow) else _row(asked, answered=split != "test")
         if isinstance(row, Row) and row.key in seen:
-            yield BadRow("duplicate_id", row.file, row.line, "id", ascii(row.key)[1:-1], row.fields)
+            yield BadRow("duplicate_id", row.file, row.line, "id", row.key, row.fields)
             continue
         if isinstance(row, Row):
             seen.add(row.key)

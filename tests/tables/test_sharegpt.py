@@ -38,6 +38,11 @@ def test_too_many_lost_answers_are_an_error_that_shows_them(tmp_path: Path) -> N
     assert "train.json, line 1: conversations[3].value is '' (empty_turn). Fill in the text" in said
 
 
+def test_a_message_shows_chinese_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(TablesError, match=r"conversations\[0\]\.from is '用户' \(unknown_role\)\. Name the sides"):
+        build(tmp_path, 0.0, written(tmp_path, {"conversations": [{"from": "用户", "value": "问"}]}))
+
+
 def test_a_control_character_costs_its_row_and_those_that_repeat_it(tmp_path: Path) -> None:
     raw = written(tmp_path, talk("a", "b", "c\x1b", "d", "e", "f"), talk("a", "b"))
     build(tmp_path, 0.5, raw)

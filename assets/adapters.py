@@ -27,6 +27,7 @@ def training_spec(work: Work) -> dict[str, JSON]:
         "base": base_spec(work),
         "prompt": settings["prompt"],
         "train": [{"dataset": name, "files": list(paths), "rows": rows[name]} for name, paths in files.items()],
+        "mixture": settings["mixture"],
         "tune": settings["tune"],
         "context_tokens": settings["context_tokens"],
         "seed": settings["seed"],

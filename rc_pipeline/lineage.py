@@ -15,6 +15,7 @@ from rc_pipeline.catalog import Catalog, load_catalog
 from rc_pipeline.catalog.datasets import Dataset, Passages
 from rc_pipeline.catalog.models import BaseModelCard, FolderSource, ShippedSource
 from rc_pipeline.catalog.runs import Run
+from rc_pipeline.catalog.settings import Mixture
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.graph import Graph, Need, Node
 from rc_pipeline.lake.outcome import JSON
@@ -89,7 +90,7 @@ def _dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
                           for key, template in templates.items()},
             "train_splits": list(dataset.train_splits),
             "splits": list(dataset.facts.splits),
-            "holdout": dict(dataset.holdout),
+            "holdout": {split: share for split, share in sorted(dataset.holdout.items())},
             "seed": 0,
         },
         needs=tables if passages is None else tables | {"passages": Need(passages.key)},
@@ -180,7 +181,8 @@ def _run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
     if run.tune is not None:
         yield Node(
             key=f"adapters/{run.name}", stage="adapters",
-            settings=common | {"tune": run.tune.model_dump(mode="json"), "rows": dict(run.train_on), "seed": run.seed,
+            settings=common | {"tune": run.tune.model_dump(mode="json"), "rows": dict(run.train_on),
+                               "mixture": (run.mixture or Mixture()).model_dump(), "seed": run.seed,
                                "shots": run.prompt.shots},
             needs=base | {f"train.{name}.{split}": Need(f"instructions/{name}", f"{split}.parquet")
                           for name in run.train_on for split in catalog.datasets[name].train_splits},

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from rc_pipeline.catalog.models import BaseModelCard
 from rc_pipeline.catalog.problems import Problem, shown
-from rc_pipeline.catalog.settings import Answer, PromptUse, Tune
+from rc_pipeline.catalog.settings import Answer, Mixture, PromptUse, Tune
 from rc_pipeline.catalog.studies import RunEntry, Study
 from rc_pipeline.catalog.validation import STRICT
 from rc_pipeline.catalog.variants import variants
@@ -28,7 +28,8 @@ class Run(BaseModel):
     model: str
     tune: Tune | None = None
     prompt: PromptUse
-    train_on: dict[str, int | None] = Field(default={}, description="empty for a run that is not tuned")
+    train_on: dict[str, int | str | None] = Field(default={}, description="empty for a run that is not tuned")
+    mixture: Mixture | None = None
     evaluate_on: dict[str, int | None]
     answer: Answer
     seed: int
@@ -92,7 +93,8 @@ def _run(name: str, entry: RunEntry, study: Study, models: Mapping[str, BaseMode
         model=entry.model,
         tune=tune,
         prompt=entry.prompt.model_copy(update={"template": template}),
-        train_on={name: _limit(rows) for name, rows in sorted((entry.train_on or {}).items())},
+        train_on={name: None if rows == "all" else rows for name, rows in sorted((entry.train_on or {}).items())},
+        mixture=entry.mixture,
         evaluate_on={name: _limit(rows) for name, rows in study.evaluate_on.items()},
         answer=entry.answer,
         seed=entry.seed or 0,

@@ -38,6 +38,19 @@ class Tune(BaseModel):
     max_grad_norm: float = Field(default=1.0, gt=0, description="gradients are clipped to this norm")
 
 
+class Mixture(BaseModel):
+    """How the datasets of a run are mixed."""
+
+    model_config = STRICT
+    rows: int | None = Field(default=None, ge=1, description="rows in all; as many as there are when left out")
+    temperature: float = Field(
+        default=1.0,
+        ge=0.1,
+        le=1000,
+        description="above 1, small datasets weigh more: n rows as n^(1/temperature)",
+    )
+
+
 class PromptUse(BaseModel):
     """Which prompt template a run uses, and with how many solved examples."""
 

@@ -18,13 +18,14 @@ from pydantic import (
 )
 
 from rc_pipeline.catalog.problems import nearest
-from rc_pipeline.catalog.settings import Answer, PromptUse, Tune
+from rc_pipeline.catalog.settings import Answer, Mixture, PromptUse, Tune
 from rc_pipeline.catalog.validation import (
     STRICT,
     Known,
     Name,
     Owner,
     RowCount,
+    TrainRows,
     explained,
     known_of,
     reference,
@@ -42,7 +43,18 @@ def _has_rows_to_train_on(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _shares_add_up(rows: dict[str, int | str]) -> dict[str, int | str]:
+    shares = {name: float(value[:-1]) for name, value in rows.items() if isinstance(value, str) and value != "all"}
+    whole = sum(shares.values())
+    if shares and len(shares) == len(rows) and round(whole, 6) != 100:
+        raise wrong(f"the shares add up to {whole:g}%; make it 100%, or give one dataset a number of rows")
+    if shares and len(shares) < len(rows) and whole >= 100:
+        raise wrong(f"the shares add up to {whole:g}% and leave no room for the other datasets; give less")
+    return rows
+
+
 DatasetName = Annotated[str, reference("datasets"), AfterValidator(_has_rows_to_train_on)]
+TrainOn = Annotated[dict[DatasetName, TrainRows], AfterValidator(_shares_add_up)]
 
 
 def _eval_set(name: str, info: ValidationInfo) -> str:
@@ -96,9 +108,8 @@ class RunEntry(BaseModel):
     tune: Tune | None = Field(default=None, description="how to train an adapter; left out, the model stays as it is")
     prompt: PromptUse = Field(default=PromptUse(), description="prompt template and solved examples")
     answer: Answer = Field(default=Answer(), description="how answers are drawn")
-    train_on: dict[DatasetName, RowCount] | None = Field(
-        default=None, min_length=1, description="dataset: rows; the study's when left out"
-    )
+    train_on: TrainOn | None = Field(default=None, min_length=1, description="dataset: rows; the study's when left out")
+    mixture: Mixture | None = Field(default=None, description="{rows, temperature}; the study's when left out")
     seed: int | None = Field(default=None, ge=0, description="the study's when left out")
 
     @model_validator(mode="after")
@@ -106,6 +117,12 @@ class RunEntry(BaseModel):
         found: list[tuple[Place, Any, str]] = []
         if self.tune is None and self.train_on is not None:
             found.append((("train_on",), self.train_on, "nothing is trained here; add tune, or remove train_on"))
+        if self.tune is None and self.mixture is not None:
+            found.append((("mixture",), str(self.mixture), "nothing is trained here; add tune, or remove mixture"))
+        shared = [rows for rows in (self.train_on or {}).values() if isinstance(rows, str) and rows != "all"]
+        if shared and self.mixture is not None and self.mixture.temperature != 1:
+            remedy = "the shares in train_on decide the proportions; remove them, or the temperature"
+            found.append((("mixture", "temperature"), self.mixture.temperature, remedy))
         known = known_of(info)
         card = known.models.get(self.model) if known else None
         if card is not None:
@@ -130,16 +147,17 @@ class Study(BaseModel):
     description: str = ""
     owners: list[Owner] = Field(default=[], description="e-mail addresses or team:<name>")
     seed: int = Field(default=0, ge=0, description="decides order and samples; another seed is another run")
-    train_on: dict[DatasetName, RowCount] = Field(
-        default={}, description="dataset: rows to train on, or all; needed by runs that tune"
+    train_on: TrainOn = Field(
+        default={}, description="dataset: rows to train on, all, or a share; needed by runs that tune"
     )
+    mixture: Mixture = Field(default=Mixture(), description="{rows, temperature}: how the datasets are mixed")
     evaluate_on: EvalSets = Field(description="<dataset>/<split> names, or names with a number of rows")
     runs: dict[Name, RunEntry] = Field(min_length=1, description="name: {model, tune, prompt, answer}")
     ablations: dict[Name, Ablation] = Field(default={}, description="name: {of: <run>, vary: {<field>: [values]}}")
 
     def draft(self, run: str) -> Plain:
         """Return a run of this study as plain data, with what it takes from the study filled in."""
-        return draft(self.runs[run], self.train_on, self.seed)
+        return draft(self.runs[run], self.train_on, self.mixture, self.seed)
 
     @field_validator("runs")
     @classmethod
@@ -160,7 +178,8 @@ class Study(BaseModel):
         found: list[tuple[Place, Any, str]] = []
         for name, ablation in ablations.items():
             if ablation.of in runs:
-                plain = draft(runs[ablation.of], info.data.get("train_on", {}), info.data.get("seed", 0))
+                mixture, seed = info.data.get("mixture", Mixture()), info.data.get("seed", 0)
+                plain = draft(runs[ablation.of], info.data.get("train_on", {}), mixture, seed)
                 problems = variation_problems(ablation, plain, partial(_errors_of, known=known_of(info)))
                 found += [((name, *place), value, remedy) for place, value, remedy in problems]
             else:
@@ -178,11 +197,13 @@ def _errors_of(plain: Plain, known: Known | None) -> list[tuple[str, str, str]]:
     return []
 
 
-def draft(entry: RunEntry, train_on: Mapping[str, Any], seed: int) -> Plain:
+def draft(entry: RunEntry, train_on: Mapping[str, Any], mixture: Mixture, seed: int) -> Plain:
     """Return a run as plain data, with what it takes from its study filled in."""
     data: Plain = entry.model_dump()
     if entry.tune is not None and entry.train_on is None:
         data["train_on"] = dict(train_on) or None
+    if entry.tune is not None and entry.mixture is None:
+        data["mixture"] = mixture.model_dump()
     if entry.seed is None:
         data["seed"] = seed
     return data

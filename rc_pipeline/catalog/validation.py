@@ -93,6 +93,16 @@ def _row_count(value: Any) -> int | Literal["all"]:
     raise wrong("give a number of rows above 0, or all")
 
 
+def _train_rows(value: Any) -> int | str:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?%", value) and float(value[:-1]) > 0:
+        return value
+    try:
+        return _row_count(value)
+    except PydanticCustomError as error:
+        raise wrong('give a number of rows above 0, all, or a share of the whole mixture such as "25%"') from error
+
+
+TrainRows = Annotated[int | str, PlainValidator(_train_rows)]
 Name = Annotated[str, matching(NAME_PATTERN, NAME_REMEDY)]
 RowCount = Annotated[int | Literal["all"], PlainValidator(_row_count)]
 Owner = Annotated[

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rc_pipeline.training.mixture import mixture
+
 if TYPE_CHECKING:
     import polars as pl
     from transformers import PreTrainedTokenizerFast
@@ -42,23 +44,25 @@ class Examples:
         return digest.hexdigest()
 
 
-def select_rows(sources: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, dict[str, JSON]]:
-    """Take from each dataset the rows of smallest `order` that have an output; count what is left out."""
+def select_rows(
+    sources: Sequence[Mapping[str, Any]], *, rows: int | None = None, temperature: float = 1.0
+) -> tuple[pl.DataFrame, dict[str, JSON]]:
+    """Take from each dataset its part of the mixture: the rows of smallest `order` that have an output."""
     import polars as pl
 
-    frames: list[pl.DataFrame] = []
+    known: dict[str, pl.DataFrame] = {}
     figures: dict[str, JSON] = {}
     without_output = 0
     for source in sources:
         # All files at once: the split of a row must not matter to which rows are taken.
-        rows = pl.concat([pl.read_parquet(file, columns=COLUMNS) for file in _existing(source["files"])])
-        known = rows.filter(pl.col("output").is_not_null())
-        without_output += rows.height - known.height
-        taken = known.sort("order", "instruction_id")
-        if source["rows"] is not None:
-            taken = taken.head(source["rows"])
-        figures[f"rows_from_{source['dataset']}"] = taken.height
-        frames.append(taken)
+        every = pl.concat([pl.read_parquet(file, columns=COLUMNS) for file in _existing(source["files"])])
+        known[source["dataset"]] = every.filter(pl.col("output").is_not_null())
+        without_output += every.height - known[source["dataset"]].height
+    sizes = {name: frame.height for name, frame in known.items()}
+    asked = {source["dataset"]: source["rows"] for source in sources}
+    parts = mixture(sizes, asked, rows=rows, temperature=temperature)
+    figures |= {f"rows_from_{name}": parts[name] for name in known}
+    frames = [frame.sort("order", "instruction_id").head(parts[name]) for name, frame in known.items()]
     selected = pl.concat(frames) if frames else pl.DataFrame()
     figures["dropped_without_output"] = without_output
     if selected.is_empty():

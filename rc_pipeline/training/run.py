@@ -65,7 +65,7 @@ def _examples(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> Ex
     from rc_pipeline.training.examples import encode_examples, select_rows
 
     prompt = Prompt.from_dict(spec["prompt"], spec["prompt"]["name"])
-    rows, figures = select_rows(spec["train"])
+    rows, figures = select_rows(spec["train"], **spec["mixture"])
     return encode_examples(
         rows,
         figures,

@@ -105,3 +105,21 @@ def test_a_run_may_have_rows_and_a_seed_of_its_own(desk) -> None:
     desk.edit("studies/first.yaml", "tuned: {", "tuned: {train_on: {quiz: 3}, seed: 9, title: Mine, ")
     run = desk.load().runs["tuned"]
     assert (run.train_on, run.seed, run.title) == ({"quiz": 3}, 9, "Mine")
+
+
+def test_a_run_has_the_mixture_of_its_study_unless_it_has_its_own(desk) -> None:
+    desk.edit(
+        "studies/first.yaml",
+        "train_on: {stories: all, quiz: 100}",
+        "train_on: {stories: all, quiz: 25%}\nmixture: {rows: 40}",
+    )
+    desk.edit(
+        "studies/first.yaml",
+        "tuned: {model: tiny,",
+        "own: {model: tiny, tune: {}, mixture: {rows: 9}}\n  tuned: {model: tiny,",
+    )
+    runs = desk.load().runs
+    assert runs["tuned"].train_on == {"quiz": "25%", "stories": None}
+    assert (runs["tuned"].mixture.rows, runs["own"].mixture.rows, runs["base"].mixture) == (40, 9, None)
+    desk.edit("studies/first.yaml", "{rows: 40}", "{temperature: 2.0}")
+    assert "the shares in train_on decide" in str([problem.remedy for problem in desk.problems()])

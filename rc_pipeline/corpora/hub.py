@@ -122,6 +122,7 @@ def _builder(hub: Mapping[str, Any]) -> Any:
     from datasets.data_files import DataFilesDict
     from datasets.exceptions import DatasetNotFoundError
     from huggingface_hub import HfApi
+    from pyarrow.dataset import ParquetFragmentScanOptions
 
     told = HfApi().dataset_info(hub["id"], revision=hub["revision"], timeout=60)
     try:
@@ -151,6 +152,9 @@ def _builder(hub: Mapping[str, Any]) -> Any:
                 f"hub.splits.{split} is {theirs!r}, which {hub['id']} does not have. It has {', '.join(sorted(files))}."
             )
     builder.config.data_files = DataFilesDict({theirs: files[theirs] for theirs in sorted(set(hub["splits"].values()))})
+    if kind == "parquet":
+        # With Arrow's read-ahead a whole file is in memory before its end is reached.
+        builder.config.fragment_scan_options = ParquetFragmentScanOptions(pre_buffer=False)
     return builder
 
 

@@ -90,7 +90,7 @@ def _dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
                           for key, template in templates.items()},
             "train_splits": list(dataset.train_splits),
             "splits": list(dataset.facts.splits),
-            "holdout": {split: share for split, share in sorted(dataset.holdout.items())},
+            "holdout": dataset.model_dump(include={"holdout"})["holdout"],
             "seed": 0,
         },
         needs=tables if passages is None else tables | {"passages": Need(passages.key)},

@@ -44,7 +44,7 @@ class Layout:
         path = PurePosixPath(name)
         if path.name == DOCUMENT or "/" not in name:
             return True
-        return path.suffix == ".json" and not any(str(folder) in self._folders for folder in path.parents)
+        return name.endswith((".json", ".json.gz")) and not any(str(folder) in self._folders for folder in path.parents)
 
     def is_program(self, name: str) -> bool:
         """Tell whether a file is a task that is a program, with no examples to read."""
@@ -52,8 +52,8 @@ class Layout:
 
     def has_subtasks(self, name: str) -> bool:
         """Tell whether tasks lie below the folder of this one, which then has no examples of its own."""
-        return any(other.startswith(f"{_folder(name)}/") and other.endswith(f"/{DOCUMENT}") for other in
-                   self._names - {name})  # fmt: skip
+        below = (other for other in self._names - {name} if other.startswith(f"{_folder(name)}/"))
+        return any(other.endswith(f"/{DOCUMENT}") for other in below)
 
 
 def _folder(name: str) -> str:

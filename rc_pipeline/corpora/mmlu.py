@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -23,7 +23,7 @@ from rc_pipeline.corpora.readers import (
     first_text_fault,
     refuse_what_is_not_text,
 )
-from rc_pipeline.corpora.records import START_BYTES, read_records
+from rc_pipeline.corpora.records import BYTE_ORDER_MARK, START_BYTES, read_records
 
 CSV_COLUMNS = ["question", "a", "b", "c", "d", "answer"]
 ANSWERS = ("answer0", "answer1", "answer2", "answer3")
@@ -35,6 +35,7 @@ SPLITS = dict.fromkeys(("val", "valid", "validation"), "valid") | {
 _NAMES = "|".join(sorted(SPLITS, key=len, reverse=True))
 _LAST, _FIRST = re.compile(rf"(?:^|[_-])({_NAMES})$"), re.compile(rf"^({_NAMES})(?:[_-]|$)")
 _DATA = re.compile(r"\.(csv|tsv|json|jsonl|ndjson|parquet)(\.gz)?$")
+_CSV = re.compile(r"\.[ct]sv(\.gz)?$")
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,17 @@ def paper_of(name: str) -> Paper:
     """Return the split, from the folder (dev, val, test, auxiliary_train) or the file's name, and the subject."""
     path = PurePosixPath(name)
     stem = without_suffix(path.name)
-    last, first = _LAST.search(stem), _FIRST.match(stem)
-    folders = [folder for folder in reversed(path.parts[:-1]) if folder in SPLITS]
-    found = folders[0] if folders else (last or first or [None, None])[1]
-    if found is None:
+    marks = [mark for mark in (_LAST.search(stem), _FIRST.match(stem)) if mark]
+    named = [folder for folder in reversed(path.parts[:-1]) if folder in SPLITS] + [mark[1] for mark in marks]
+    if not named:
         raise CorpusError(
             f"raw file {name!r} names no split. Put it into a folder dev, val, test or auxiliary_train, or call it "
             "<subject>_dev.csv, <subject>_val.csv or <subject>_test.csv."
         )
     # auxiliary_train holds a file mc_test.csv: there the ending belongs to the name.
-    split = SPLITS[found]
-    for mark in (last, first):
-        if mark and SPLITS[mark[1]] == split:
+    split = SPLITS[named[0]]
+    for mark in marks:
+        if SPLITS[mark[1]] == split:
             stem = (stem[: mark.start()] + stem[mark.end() :]).strip("-_")
             break
     return Paper(split, stem)
@@ -75,9 +75,9 @@ def read_paper(file: RawFile, paper: Paper) -> Iterator[Row | BadRow]:
     """Yield the questions of a file with subject, question, answer0 to answer3 and label."""
     data = buffered(file.data)
     start = data.peek(START_BYTES)[:START_BYTES]
-    file = RawFile(file.name, file.path, data, file.packed)
-    if start.startswith((b"[", b"{", b"PAR1")):
-        rows = read_records(file)
+    # The first question of a file without a header may begin with a bracket.
+    if not _CSV.search(file.name) and start.removeprefix(BYTE_ORDER_MARK).lstrip().startswith((b"[", b"{", b"PAR1")):
+        rows = read_records(replace(file, data=data))
     else:
         refuse_what_is_not_text(start, str(file))
         rows = _csv(Lines(data, str(file)), file.name)
@@ -95,11 +95,8 @@ def _csv(lines: Lines, name: str) -> Iterator[Row | BadRow]:
     own = set(CSV_COLUMNS[:-1]) <= set(first)
     if not own:
         lines.give_back(record)
-    yield from csv_records(lines, name, _named_above, delimiter=delimiter, header=first if own else CSV_COLUMNS)
-
-
-def _named_above(_header: list[str], _path: str) -> None:
-    """Check nothing: the columns are known before the rows are read."""
+    header = first if own else CSV_COLUMNS
+    yield from csv_records(lines, name, lambda _header, _path: None, delimiter=delimiter, header=header)
 
 
 def _checked(row: Row, paper: Paper, file: str) -> Row | BadRow:
@@ -111,8 +108,8 @@ def _checked(row: Row, paper: Paper, file: str) -> Row | BadRow:
     if not subject:
         raise CorpusError(f"{file}: neither the file's name nor its rows name a subject. Call it <subject>_dev.csv.")
     told = {"subject": subject, "question": fields.get("question"), **dict(zip(ANSWERS, choices, strict=True))}
-    bad = first_text_fault({name: text for name, text in told.items() if text is not None}, tuple(told), row.file,
-                           row.line)  # fmt: skip
+    present = {name: text for name, text in told.items() if text is not None}
+    bad = first_text_fault(present, tuple(told), row.file, row.line)
     if bad:
         return bad
     # The publishers of some test files keep the answers to themselves.

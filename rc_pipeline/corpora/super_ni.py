@@ -6,22 +6,23 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from rc_pipeline.corpora.inventory import RawFile
+from rc_pipeline.corpora.inventory import RawFile, without_suffix
 from rc_pipeline.corpora.readers import BadRow, CorpusError, Row, first_text_fault, text_fault
 from rc_pipeline.corpora.task_documents import TaskDocument
 
 
 def is_task(name: str) -> bool:
     """Tell a task from what lies beside it, such as the README of the tasks folder."""
-    return "/" not in name or name.endswith(".json")
+    return "/" not in name or name.endswith((".json", ".json.gz"))
 
 
 def read_task(file: RawFile) -> Iterator[Row | BadRow]:
     """Yield the instances of a task with its definition; outputs are all the answers that it accepts."""
     document = TaskDocument("Instances", file.data, str(file))
-    task, ids = PurePosixPath(file.name).stem, set[str]()
+    task, definition, ids = without_suffix(PurePosixPath(file.name).name), None, set[str]()
     for line, instance in document.elements():
-        row = _row(instance, task, _definition(document, line, str(file)), file.name, line)
+        definition = definition or _definition(document, line, str(file))
+        row = _row(instance, task, definition, file.name, line)
         if isinstance(row, Row):
             if row.key in ids:
                 row = BadRow("duplicate_id", file.name, line, "id", row.key, instance)
@@ -32,7 +33,7 @@ def read_task(file: RawFile) -> Iterator[Row | BadRow]:
         raise document.lacks_list()
 
 
-def _definition(document: TaskDocument, line: int, file: str) -> object:
+def _definition(document: TaskDocument, line: int, file: str) -> Any:
     """Return the definition, whose parts are one text."""
     said = document.facts.get("Definition")
     if said is None:

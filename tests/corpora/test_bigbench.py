@@ -148,7 +148,14 @@ def test_a_task_of_subtasks_has_no_examples_of_its_own(tmp_path: Path) -> None:
 
 
 def test_tasks_are_told_from_what_lies_in_their_folders() -> None:
-    tasks = ["sums.json", "task.json", "bbh/words.json", "all/sums/task.json", "all/sums/small/task.json"]
+    tasks = [
+        "sums.json",
+        "task.json",
+        "bbh/words.json",
+        "bbh/more.json.gz",
+        "all/sums/task.json",
+        "all/sums/small/task.json",
+    ]
     others = ["all/sums/data.json", "all/sums/results/scores.json", "all/sums/README.md", "all/games/levels.json"]
     layout = Layout({*tasks, *others, "all/games/task.py", "all/sums/task.py"})
     assert [name for name in (*tasks, *others) if layout.is_task(name)] == tasks

@@ -35,13 +35,20 @@ def fields(found: list[Row | BadRow]) -> list[dict[str, Any]]:
         ("问,1,2,3,4,A\n".encode("utf-16"), "UTF-16"),
         (b"PK\x03\x04", "a zip archive or a spreadsheet"),
         (b"1 + 1?,1,2,3,4,B\n1 + 2?,1,2", "line 2: the file ends in the middle of a row"),
-        (b'[{"question": "1', "ends in the middle"),
-        (b"PAR1 and then nothing", "the Parquet file is damaged"),
     ],
 )
 def test_what_is_no_whole_file_is_an_error(tmp_path: Path, data: bytes, said: str) -> None:
     with pytest.raises(CorpusError, match=said):
         read(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b'[{"question": "1', "ends in the middle"), (b"PAR1 and then nothing", "the Parquet file is damaged")],
+)
+def test_what_is_no_whole_file_of_records_is_an_error(tmp_path: Path, data: bytes, said: str) -> None:
+    with pytest.raises(CorpusError, match=said):
+        read(tmp_path, data, "dev/sums")
 
 
 @pytest.mark.parametrize(
@@ -129,6 +136,13 @@ def test_a_file_without_a_header_is_read_from_its_first_line(tmp_path: Path) -> 
     assert (second["answer2"], second["label"]) == ("一样, 长", 0)
 
 
+@pytest.mark.parametrize("start", ["[", "{", '"'])
+def test_the_first_question_of_a_csv_file_may_begin_with_a_bracket(tmp_path: Path, start: str) -> None:
+    quoted = f'"{start.replace(chr(34), chr(34) * 2)}1, 2] 的第一个数？"'
+    (row,) = fields(read(tmp_path, f"{quoted},1,2,3,4,A\n"))
+    assert row["question"] == f"{start}1, 2] 的第一个数？"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -152,7 +166,7 @@ def test_only_a_test_paper_may_keep_its_answers_back(tmp_path: Path) -> None:
     "record", [GOOD, {"Question": "1 + 1?", "A": "1", "B": "2", "C": "3", "D": "4", "Answer": "B"}]
 )
 def test_records_name_their_subject_or_have_that_of_the_file(tmp_path: Path, record: dict[str, Any]) -> None:
-    lines = json.dumps(record) + "\n" + json.dumps(record | {"subject": "算术"}) + "\n"
+    lines = "\ufeff" + json.dumps(record) + "\n" + json.dumps(record | {"subject": "算术"}) + "\n"
     assert fields(read(tmp_path, lines, "dev/sums.jsonl")) == [
         TOLD | {"label": 1},
         TOLD | {"label": 1, "subject": "算术"},

@@ -101,4 +101,5 @@ def test_parts_of_a_definition_are_joined_and_one_output_may_be_text(tmp_path: P
 
 
 def test_only_json_files_of_a_folder_are_tasks() -> None:
-    assert [is_task(name) for name in ("train", "train/task001.json", "train/README.md")] == [True, True, False]
+    assert all(is_task(name) for name in ("train", "train/task001.json", "train/task001.json.gz"))
+    assert not is_task("train/README.md")

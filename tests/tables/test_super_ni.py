@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
@@ -68,7 +69,8 @@ def test_a_task_of_no_split_is_an_error(tmp_path: Path) -> None:
 
 def test_folders_and_archives_of_tasks_become_one_table_a_split(tmp_path: Path) -> None:
     two = task(instance(1, output=["答", "答案"]), instance(2))
-    folder = folder_of(tmp_path / "tasks", task001=two, task002=task(instance(1)))
+    folder = folder_of(tmp_path / "tasks", task001=two)
+    (folder / "task002.json.gz").write_bytes(gzip.compress(task(instance(1)).encode()))
     archive = tmp_path / "test.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for name, text in (("tasks/task003.json", task(instance(9))), ("tasks/README.md", "no task")):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import io
 import json
 import tarfile
@@ -235,6 +236,13 @@ def test_a_folder_and_an_archive_hold_pairs_in_any_order(tmp_path: Path, order: 
 def test_pairs_in_one_file_are_found_by_the_names_of_their_columns(tmp_path: Path, name: str, data: str) -> None:
     (rows,) = read(write(tmp_path, **{name: data})).values()
     assert texts(rows) == PAIRS
+
+
+@pytest.mark.parametrize("end", ["", "__txt"])
+def test_files_of_lines_may_be_compressed(tmp_path: Path, end: str) -> None:
+    sides = {f"train__en{end}__gz": lines(ENGLISH), f"train__zh{end}__gz": lines(CHINESE)}
+    raw = write(tmp_path, **{name: gzip.compress(text.encode()) for name, text in sides.items()})
+    assert texts(read(raw)["train"]) == PAIRS
 
 
 def test_quotes_in_tab_separated_text_are_quotes(tmp_path: Path) -> None:

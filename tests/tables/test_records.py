@@ -10,6 +10,7 @@ from rc_pipeline.lake.outcome import Outcome
 from rc_pipeline.tables.build import build_tables
 from rc_pipeline.tables.quarantine import TablesError
 
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 COLUMNS = {"id": "编号", "passage": "文章", "question": "问题", "answer": "答案"}
 
 
@@ -108,3 +109,22 @@ def test_rows_become_a_table_with_accepted_answers(tmp_path: Path) -> None:
 def test_columns_may_be_called_after_a_source(tmp_path: Path) -> None:
     build(tmp_path, {"train.csv": "q,u\n甲,网页\n"}, {"question": "q", "source_page": "u"})
     assert pl.read_parquet(tmp_path / "out" / "train.parquet")["source_page"].to_list() == ["网页"]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the real samples are not here")
+def test_real_files_are_read_as_records(tmp_path: Path) -> None:
+    for number, (name, columns, rows) in enumerate(
+        [
+            ("cosmos_qa/valid_first_1000.csv",
+             {"id": "id", "passage": "context", "question": "question", "label": "label"}, 1000),
+            ("alpaca/alpaca_zh_200.json", {"question": "instruction", "answer": "output"}, 200),
+        ]
+    ):  # fmt: skip
+        path = SHARED / name
+        outcome = build_tables(
+            dataset="real", fmt="records", raw={f"train{path.suffix}": path}, tolerated=0.01,
+            out=tmp_path / str(number), options={"columns": columns},
+        )  # fmt: skip
+        quarantined = outcome.metadata["quarantined"]
+        assert isinstance(quarantined, int)
+        assert outcome.metadata["rows of train"] == rows - quarantined

@@ -5,41 +5,23 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable
 from difflib import get_close_matches
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 import click
 
-from rc_pipeline.catalog import CatalogError
+from rc_pipeline.commands.entry import open_lake, reported
+from rc_pipeline.commands.export import export
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.differences import flatten
-from rc_pipeline.lake.durable import LakeUnwritable, clear_disk_errors
-from rc_pipeline.lake.folder import lake_folder
 from rc_pipeline.lake.planner import Cached, Plan, ToBuild, Unknown
 from rc_pipeline.lake.upkeep import accept as accept_keys
 from rc_pipeline.lake.upkeep import collect, rubbish
 from rc_pipeline.lake.upkeep import discard as discard_paths
 from rc_pipeline.lake.upkeep import verify as verify_lake
-from rc_pipeline.lineage import Lineage, load_lineage
+from rc_pipeline.lineage import Lineage
 
 READING = {"SELECT", "EXPLAIN", "MULTI"}
-
-
-def _reported(command: Callable[..., None]) -> Callable[..., None]:
-    """Show an error that a user can act on as one message, without a traceback."""
-
-    @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            with clear_disk_errors(lake_folder()):
-                command(*args, **kwargs)
-        except (CatalogError, LakeUnwritable, ValueError, OSError) as error:
-            raise click.ClickException(str(error)) from error
-
-    return wrapped
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,10 +32,10 @@ def main() -> None:
 @main.command()
 @click.argument("study", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-@_reported
+@reported
 def plan(study: str | None, as_json: bool) -> None:
     """Show what a run of STUDY (all studies by default) would build, and why."""
-    lineage, lake = _open()
+    lineage, lake = open_lake()
     found = lake.planner().plan(_keys(lineage, study))
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
@@ -92,10 +74,10 @@ def _rows(state: Cached) -> str:
 
 @main.command()
 @click.argument("key")
-@_reported
+@reported
 def why(key: str) -> None:
     """Tell what KEY is built from, down to files and fields, and why it stands or does not."""
-    _, lake = _open()
+    _, lake = open_lake()
     planner, node = lake.planner(), lake.graph[key]
     match planner.state(key):
         case Cached(artifact):
@@ -123,10 +105,10 @@ def why(key: str) -> None:
 
 @main.command()
 @click.argument("keys", nargs=-1, required=True)
-@_reported
+@reported
 def accept(keys: tuple[str, ...]) -> None:
     """Record that a code change leaves KEYS (patterns such as 'adapters/*') as they are."""
-    _, lake = _open()
+    _, lake = open_lake()
     verdicts = accept_keys(lake, keys)
     for key, verdict in verdicts.items():
         click.echo(f"{key}: {verdict}")
@@ -136,10 +118,10 @@ def accept(keys: tuple[str, ...]) -> None:
 
 @main.command()
 @click.option("--dry-run", is_flag=True, help="Only list what would be deleted.")
-@_reported
+@reported
 def gc(dry_run: bool) -> None:
     """Delete artifacts that no study needs, and what dead builds left behind."""
-    _, lake = _open()
+    _, lake = open_lake()
     found = rubbish(lake) if dry_run else collect(lake, _say_busy)
     for item in found:
         click.echo(f"{item.what}  {item.path.relative_to(lake.root)}  {item.bytes / 2**20:.1f} MiB")
@@ -149,10 +131,10 @@ def gc(dry_run: bool) -> None:
 
 @main.command()
 @click.option("--discard", is_flag=True, help="Delete damaged artifacts, so that the next run builds them again.")
-@_reported
+@reported
 def verify(discard: bool) -> None:
     """Hash everything in the store again and name what is damaged."""
-    _, lake = _open()
+    _, lake = open_lake()
     found = verify_lake(lake)
     for problem in found.problems:
         click.echo(problem)
@@ -167,10 +149,10 @@ def verify(discard: bool) -> None:
 
 @main.command()
 @click.argument("keys", nargs=-1, required=True)
-@_reported
+@reported
 def discard(keys: tuple[str, ...]) -> None:
     """Delete the latest artifacts of KEYS, so that the next run builds them again."""
-    _, lake = _open()
+    _, lake = open_lake()
     heads = {key: lake.store.head(lake.graph[key].key) for key in keys}
     discard_paths(lake, [head.folder for head in heads.values() if head is not None], _say_busy)
     for key, head in heads.items():
@@ -183,12 +165,12 @@ def _say_busy() -> None:
 
 @main.command()
 @click.argument("query")
-@_reported
+@reported
 def sql(query: str) -> None:
     """Ask the warehouse, read-only: rc-pipeline sql "FROM scores"."""
     import duckdb
 
-    lake = _open()[1]
+    lake = open_lake()[1]
     try:
         with lake.warehouse.connect() as connection:
             kinds = {str(statement.type).rsplit(".", 1)[-1] for statement in connection.extract_statements(query)}
@@ -204,10 +186,10 @@ def sql(query: str) -> None:
 
 @main.command()
 @click.argument("study")
-@_reported
+@reported
 def compare(study: str) -> None:
     """Print the comparison that STUDY's report makes, once it is built."""
-    _, lake = _open()
+    _, lake = open_lake()
     state = lake.planner().state(f"reports/{study}")
     if not isinstance(state, Cached) or state.artifact.manifest.refused_by():
         raise click.ClickException(f"reports/{study} does not stand; `rc-pipeline plan {study}` says why")
@@ -215,11 +197,6 @@ def compare(study: str) -> None:
     report = lake.store.heads / "reports" / study / "report.md"
     here = Path.cwd()
     click.echo(f"\nreport: {report.relative_to(here) if report.is_relative_to(here) else report}")
-
-
-def _open() -> tuple[Lineage, Lake]:
-    lineage = load_lineage(lake=lake_folder())
-    return lineage, Lake(lake_folder(), lineage.graph)
 
 
 def _keys(lineage: Lineage, study: str | None) -> list[str]:
@@ -231,6 +208,8 @@ def _keys(lineage: Lineage, study: str | None) -> list[str]:
         raise ValueError(f"{study}: no such study; {f'did you mean {close[0]}?' if close else ', '.join(studies)}")
     return lineage.study(study)
 
+
+main.add_command(export)
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,1 @@
+"""The commands of `rc-pipeline` that have a module of their own."""

@@ -1,0 +1,1 @@
+"""Instruction sets in the forms that other tools read."""

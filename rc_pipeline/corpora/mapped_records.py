@@ -107,7 +107,7 @@ def _answers(value: object) -> list[str | None]:
     return texts
 
 
-# Booleans are whole numbers to Python, and times of a day dates, so the narrower kinds come first.
+# Booleans are whole numbers to Python, so they come first.
 _WRITTEN: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
     (bool, lambda value: "true" if value else "false"),
     ((int, Decimal), str),

@@ -155,4 +155,4 @@ def _chosen(example: dict[str, Any]) -> dict[str, Any] | _Fault:
 
 
 def _is_score(score: object) -> bool:
-    return type(score) in (int, float) and math.isfinite(score)  # type: ignore[arg-type]
+    return type(score) is int or (type(score) is float and math.isfinite(score))

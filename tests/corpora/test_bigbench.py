@@ -105,6 +105,11 @@ def test_the_best_option_is_the_answer_and_ties_are_all_accepted(tmp_path: Path)
     assert row["options"][row["label"]] == row["answer"] == row["answers"][0]
 
 
+def test_a_score_may_be_any_number(tmp_path: Path) -> None:
+    row = only(read(tmp_path, {"examples": [CHOICE | {"target_scores": {"a": -1, "b": 0.5, "c": 10**400}}]}))
+    assert row["answers"] == ["c"]
+
+
 def test_options_that_are_not_to_be_shown_are_left_out_where_a_target_says_the_answer(tmp_path: Path) -> None:
     hidden = {"append_choices_to_input": False, "examples": [CHOICE | {"target": "two"}]}
     row = only(read(tmp_path, hidden))

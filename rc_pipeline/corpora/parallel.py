@@ -138,8 +138,8 @@ def _pairs_of_two_files(stem: str, sides: Mapping[str, _Half], pairing: Pairing)
                 more = number + 1 + sum(1 for _ in pairs)
                 counts = (number, more) if source is None else (more, number)
                 raise CorpusError(
-                    f"{left} has {counts[0]} lines and {right} has {counts[1]}: line by line they are pairs, so both need "
-                    "as many. Restore the shorter one, or the line ends."
+                    f"{left} has {counts[0]} lines and {right} has {counts[1]}: line by line they are pairs, so both "
+                    "need as many. Restore the shorter one, or the line ends."
                 )
             yield (
                 bad_utf8([source], left.name)

@@ -20,6 +20,7 @@ def build(work: Work, _: Heavy) -> Outcome:
         files=work.files,
         out=work.out,
         scratch=work.scratch,
+        say=work.say,
         # The plan has read these files already.
         digest=RememberedHashes(work.lake / "cache" / "hashes").of,
     )

@@ -25,7 +25,6 @@ from rc_pipeline.lake.durable import LakeUnwritable
 
 # Rows of text and numbers; the libraries run no scripts and load no pickles, and media could name other files.
 READABLE = frozenset({"arrow", "csv", "json", "parquet", "text"})
-ROWS_PER_WRITE = 1000
 OWN_PLACES = (
     "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ASSETS_CACHE", "HF_DATASETS_CACHE", "HF_MODULES_CACHE",
     "HF_DATASETS_DOWNLOADED_DATASETS_PATH", "HF_DATASETS_EXTRACTED_DATASETS_PATH", "HF_XET_CACHE", "HF_TOKEN_PATH",
@@ -111,7 +110,7 @@ def _fetch(hub: Mapping[str, Any], folder: Path) -> dict[str, int]:
                     f"hub.splits.{split}: {theirs} of {hub['id']} has {len(data)} rows, but its own description says "
                     f"{promised[theirs]}. Take another hub.revision. {_by_hand(hub)}"
                 )
-            data.to_parquet(folder / f"{split}.parquet", batch_size=ROWS_PER_WRITE)
+            data.to_parquet(folder / f"{split}.parquet")
             rows[split] = len(data)
         return rows
 

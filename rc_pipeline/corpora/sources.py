@@ -10,6 +10,7 @@ from typing import Any
 
 from rc_pipeline.corpora.downloads import LOG, download
 from rc_pipeline.corpora.hub import write_hub
+from rc_pipeline.corpora.identity import write_identity
 from rc_pipeline.corpora.readers import CorpusError, unreadable
 from rc_pipeline.corpora.transfers import Say
 from rc_pipeline.lake.hashing import sha256_file
@@ -39,6 +40,8 @@ def write_raw(  # noqa: PLR0913 - by name, all of them
         _write_sample(source["sample"], fmt, out / "files")
     elif "download" in source:
         _download(source["download"], scratch, say).replace(out / "files")
+    elif "identity" in source:
+        write_identity(source, out / "files")
     elif "hub" in source:
         rows = write_hub(hub=source["hub"], folder=out / "files", scratch=scratch, say=say)
         metadata |= {f"rows of {split}": count for split, count in rows.items()}

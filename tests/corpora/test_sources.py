@@ -10,6 +10,7 @@ from rc_pipeline.corpora import downloads
 from rc_pipeline.corpora.downloads import DownloadFailed
 from rc_pipeline.corpora.readers import CorpusError
 from rc_pipeline.corpora.sources import raw_files, write_raw
+from rc_pipeline.lake.hashing import RememberedHashes
 from tests.corpora.file_server import DATA, SHA256, Site, serving
 
 
@@ -77,17 +78,26 @@ def test_a_file_of_the_user_that_cannot_be_read_is_named(tmp_path: Path) -> None
             )
 
 
-def test_a_folder_of_the_user_is_one_source(tmp_path: Path) -> None:
-    (tmp_path / "mine" / "inner").mkdir(parents=True)
-    (tmp_path / "mine" / "a.json").write_bytes(b"12")
-    (tmp_path / "mine" / "inner" / "b.json").write_bytes(b"345")
-    outcome = write_raw(
-        source={"files": ["mine"]}, fmt="cosmos_qa", files={"mine": tmp_path / "mine"}, out=tmp_path / "out",
-        scratch=tmp_path, digest=lambda path: f"digest of {path.name}",
-    )  # fmt: skip
-    assert outcome.metadata == {"files": 1, "bytes": 5, "bytes of mine": 5}
-    assert json.loads((tmp_path / "out" / "sources.json").read_text()) == {"mine": "digest of mine"}
-    assert raw_files(tmp_path / "out") == {"mine": tmp_path / "mine"}
+def test_a_folder_of_the_user_is_one_source_known_by_all_of_its_files(tmp_path: Path) -> None:
+    folder, noted = tmp_path / "mine", []
+    (folder / "inner").mkdir(parents=True)
+    (folder / "a.json").write_bytes(b"12")
+    for text in (b"345", b"346"):
+        (folder / "inner" / "b.json").write_bytes(text)
+        outcome = write_raw(
+            source={"files": ["mine"]}, fmt="cosmos_qa", files={"mine": folder}, out=tmp_path / "out",
+            scratch=tmp_path, digest=RememberedHashes(tmp_path / "hashes").of,
+        )  # fmt: skip
+        assert outcome.metadata == {"files": 1, "bytes": 5, "bytes of mine": 5}
+        assert raw_files(tmp_path / "out") == {"mine": folder}
+        noted.append((tmp_path / "out" / "sources.json").read_text())
+    assert noted[0] != noted[1]
+
+
+def test_the_facts_of_an_identity_are_its_raw_file(tmp_path: Path) -> None:
+    facts = {"zh": {"name": "小灯", "developers": "灯塔组", "abilities": ["回答问题"]}}
+    write_raw(source={"identity": facts}, fmt="identity", files={}, out=tmp_path / "out", scratch=tmp_path)
+    assert json.loads(raw_files(tmp_path / "out")["identity.json"].read_text(encoding="utf-8")) == facts
 
 
 def test_the_same_sample_is_the_same_bytes(tmp_path: Path) -> None:

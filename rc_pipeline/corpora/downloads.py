@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from rc_pipeline.corpora.transfers import Say, Transfer, megabytes
+from rc_pipeline.corpora.transfers import CHUNK_BYTES, Say, Transfer, megabytes
 
 TRIES = 5
 TIMEOUT_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 120.0
-CHUNK_BYTES = 1 << 18
 REMOTE = ("https", "http")
 BY_HAND = "Fetch the file yourself, put it into the lake's inbox and name it under source.files."
 LOG = logging.getLogger(__name__)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from rc_pipeline.corpora.json_stream import elements_under
 from rc_pipeline.corpora.readers import BadRow, Readable, first_text_fault, text_fault
@@ -13,28 +13,23 @@ from rc_pipeline.corpora.readers import BadRow, Readable, first_text_fault, text
 # Evidence of an entity page is a Wikipedia article in both domains.
 PAGE_KINDS = (("EntityPages", "entity", "wikipedia"), ("SearchResults", "search", "web"))
 DOMAINS = ("wikipedia", "web")
-SPLITS = tuple(f"{domain}-{part}" for domain in DOMAINS for part in ("train", "dev", "test"))
-ALIAS_KINDS = (("Aliases", False, False), ("NormalizedAliases", True, False), ("HumanAnswers", False, True))
+VERIFIED_SPLITS = tuple(f"verified-{domain}-dev" for domain in DOMAINS)
+SPLITS = (*(f"{domain}-{part}" for domain in DOMAINS for part in ("train", "dev", "test")), *VERIFIED_SPLITS)
+LARGEST_RANK = (1 << 31) - 1
+ALIAS_KEYS = ("Aliases", "NormalizedAliases", "HumanAnswers")
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """One accepted answer."""
-
-    text: str
-    normalised: bool
-    human: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One document that a question cites."""
+class Page(NamedTuple):
+    """One document that a question cites; what the file does not say is None."""
 
     position: int
     kind: str
     domain: str
     filename: str
     title: str
+    rank: int | None
+    link_probability: float | None
+    verified: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +40,14 @@ class Question:
     question: str
     answer: str | None
     answer_type: str | None
+    source: str | None
+    verified: bool | None
     file: str
     line: int
-    aliases: list[Alias] = field(default_factory=list)
-    pages: list[Page] = field(default_factory=list)
+    aliases: list[str]
+    normalised_aliases: list[str]
+    human_answers: list[str]
+    pages: list[Page]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +59,25 @@ class BadPage:
 
 def split_of(member: str) -> str | None:
     """Return the split that a member of the archive holds, if it is a question file."""
-    parts = PurePosixPath(member).parts
-    if len(parts) < 2 or parts[-2] != "qa" or not parts[-1].endswith(".json"):
+    folder, _, file = member.rpartition("/")
+    if folder.rpartition("/")[2] != "qa" or not file.endswith(".json"):
         return None
-    split = parts[-1].removesuffix(".json").replace("-test-without-answers", "-test")
+    split = file.removesuffix(".json").replace("-test-without-answers", "-test")
     return split if split in SPLITS else None
 
 
 def document_of(member: str) -> tuple[str, str] | None:
     """Return (domain, file name) if a member of the archive is a document."""
-    parts = PurePosixPath(member).parts
-    for at, part in enumerate(parts[:-2]):
-        if part == "evidence" and parts[at + 1] in DOMAINS:
-            return (parts[at + 1], "/".join(parts[at + 2 :])) if not parts[-1].startswith("._") else None
+    for domain in DOMAINS:
+        _, found, filename = f"/{member}".partition(f"/evidence/{domain}/")
+        if found and filename and not is_of_macos(member):
+            return domain, filename
     return None
+
+
+def is_of_macos(member: str) -> bool:
+    """Tell whether a member holds what macOS notes about another file."""
+    return member.rpartition("/")[2].startswith("._")
 
 
 def read_questions(file: Readable, name: str, split: str, archive: str = "") -> Iterator[Question | BadRow | BadPage]:
@@ -101,15 +105,21 @@ def _answer_fault(datum: dict[str, Any], name: str, line: int, *, answered: bool
     bad = first_text_fault(answer, ("Value",), name, line)
     if bad:
         return BadRow(bad.reason, name, line, "Answer.Value", bad.value, datum)
-    for key, _, _ in ALIAS_KINDS:
+    for key in ALIAS_KEYS:
         given = answer.get(key) or []
-        faults = [text_fault(alias) for alias in given] if isinstance(given, list) else ["not_text"]
-        reason = next((fault for fault in faults if fault), None)
+        reason = _texts_fault(given) if isinstance(given, list) else "not_text"
         if reason:
             return BadRow(reason, name, line, f"Answer.{key}", ascii(given), datum)
     if not (answer.get("NormalizedAliases") or answer.get("HumanAnswers")):
         return BadRow("no_aliases", name, line, "Answer.NormalizedAliases", "[]", datum)
     return None
+
+
+def _texts_fault(texts: list[Any]) -> str | None:
+    try:
+        return text_fault("".join(texts))
+    except TypeError:
+        return "not_text"
 
 
 def _pages(datum: dict[str, Any], name: str, line: int) -> tuple[list[Page], list[BadPage]]:
@@ -122,30 +132,61 @@ def _pages(datum: dict[str, Any], name: str, line: int) -> tuple[list[Page], lis
             continue
         for entry in entries:
             fields = entry if isinstance(entry, dict) else {}
-            fault = first_text_fault(fields, ("Filename",), name, line)
-            if fault:
-                place = f"{key} of {datum['QuestionId']}: {fault.field}"
-                bad.append(BadPage(BadRow(fault.reason, name, line, place, fault.value, entry)))
+            filename = _text_or_none(fields.get("Filename"))
+            if filename is None:
+                fault = first_text_fault(fields, ("Filename",), name, line)
+                place = f"{key} of {datum['QuestionId']}: Filename"
+                reason, value = (fault.reason, fault.value) if fault else ("not_text", "")
+                bad.append(BadPage(BadRow(reason, name, line, place, value, entry)))
                 continue
-            title = fields.get("Title")
-            title = title if text_fault(title) is None else ""
-            pages.append(Page(len(pages) + len(bad), kind, domain, fields["Filename"], str(title)))
+            pages.append(_page(len(pages) + len(bad), kind, domain, filename, fields))
     return pages, bad
+
+
+def _page(position: int, kind: str, domain: str, filename: str, fields: dict[str, Any]) -> Page:
+    rank, probability = fields.get("Rank"), fields.get("LinkProbability")
+    return Page(
+        position,
+        kind,
+        domain,
+        filename,
+        _text_or_none(fields.get("Title")) or "",
+        rank if type(rank) is int and 0 <= rank <= LARGEST_RANK else None,
+        None if probability is None else _number_or_none(probability),
+        _truth_or_none(fields.get("DocPartOfVerifiedEval")),
+    )
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and (value.isascii() or text_fault(value) is None) else None
+
+
+def _truth_or_none(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _number_or_none(value: object) -> float | None:
+    """Return a number, which the files write as text."""
+    try:
+        number = float(value) if isinstance(value, str | float | int) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _question(datum: dict[str, Any], pages: list[Page], name: str, line: int) -> Question:
     answer = datum.get("Answer") or {}
-    kind = answer.get("Type")
-    aliases = [
-        Alias(text, normalised, human) for key, normalised, human in ALIAS_KINDS for text in answer.get(key) or []
-    ]
     return Question(
         id=datum["QuestionId"],
         question=datum["Question"],
         answer=answer.get("Value"),
-        answer_type=kind if text_fault(kind) is None else None,
+        answer_type=_text_or_none(answer.get("Type")),
+        source=_text_or_none(datum.get("QuestionSource")),
+        verified=_truth_or_none(datum.get("QuestionPartOfVerifiedEval")),
         file=name,
         line=line,
-        aliases=aliases,
+        aliases=answer.get("Aliases") or [],
+        normalised_aliases=answer.get("NormalizedAliases") or [],
+        human_answers=answer.get("HumanAnswers") or [],
         pages=pages,
     )

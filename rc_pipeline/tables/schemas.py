@@ -49,6 +49,8 @@ TRIVIA_QUESTIONS = _schema(
         "question": text("question"),
         "answer": text("answer", nullable=True),
         "answer_type": pa.Column(pl.String, nullable=True),
+        "question_source": pa.Column(pl.String, nullable=True),
+        "verified": pa.Column(pl.Boolean, nullable=True),
         **_FROM,
     }
 )
@@ -67,6 +69,9 @@ TRIVIA_PAGES = _schema(
         "kind": pa.Column(pl.String, pa.Check.isin(["entity", "search"])),
         "filename": pa.Column(pl.String),
         "title": pa.Column(pl.String),
+        "rank": pa.Column(pl.Int32, nullable=True),
+        "link_probability": pa.Column(pl.Float64, nullable=True),
+        "verified": pa.Column(pl.Boolean, nullable=True),
         "evidence_id": pa.Column(pl.String, nullable=True),
     }
 )
@@ -75,7 +80,8 @@ TRIVIA_EVIDENCE = _schema(
         "evidence_id": pa.Column(pl.String),
         "domain": pa.Column(pl.String, pa.Check.isin(["wikipedia", "web"])),
         "filename": pa.Column(pl.String),
-        "text": text("text"),
+        # Control characters are looked for and replaced where documents are read: once is enough for gigabytes.
+        "text": pa.Column(pl.String, pa.Check(_not_blank, error="empty_text")),
         "words": pa.Column(pl.Int64),
     }
 )

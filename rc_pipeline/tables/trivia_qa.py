@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-import polars as pl
-
-from rc_pipeline.corpora.archives import Member, Names, archive_members
-from rc_pipeline.corpora.trivia_qa import DOMAINS, SPLITS, document_of, split_of
-from rc_pipeline.lake.frames import preview, write_parquet
-from rc_pipeline.lake.outcome import JSON, Check, Outcome
+from rc_pipeline.corpora.archives import Member, members_of
+from rc_pipeline.corpora.trivia_qa import DOMAINS, SPLITS, document_of, is_of_macos, split_of
+from rc_pipeline.lake.frames import preview
+from rc_pipeline.lake.outcome import JSON, Outcome
 from rc_pipeline.tables.evidence import EvidenceWriter
 from rc_pipeline.tables.quarantine import Quarantine, TablesError
-from rc_pipeline.tables.schemas import TRIVIA_PAGES
-from rc_pipeline.tables.trivia_questions import split_rows
+from rc_pipeline.tables.trivia_checks import every_cited_document_is_there, foreign_keys_hold, splits_share_no_question
+from rc_pipeline.tables.trivia_pages import write_pages
+from rc_pipeline.tables.trivia_questions import SplitWriter
 
 PARTS = ("questions", "answers", "pages")
 
 
 def build_trivia_qa(dataset: str, raw: Mapping[str, Path], quarantine: Quarantine, out: Path) -> Outcome:
-    """Write questions, answers, pages and documents of every split that the archives hold."""
+    """Write questions, answers, pages and documents of every split that the archives or folders hold."""
     tables = _TriviaTables(dataset, quarantine, out)
     with EvidenceWriter(f"{dataset}_evidence", quarantine, out / "evidence") as evidence:
         for path in raw.values():
-            for member in archive_members(path):
-                document, split = document_of(member.name), split_of(member.name)
-                if document is not None:
-                    evidence.add(*document, member)
-                elif split is not None:
-                    tables.read(split, member)
-                else:
-                    tables.ignored += 1
+            with members_of(path) as members:
+                for member in members:
+                    document, split = document_of(member.name), split_of(member.name)
+                    if document is not None:
+                        evidence.add(*document, member)
+                    elif split is not None:
+                        tables.read(split, member)
+                    else:
+                        tables.ignore(member)
     quarantine.refuse_too_many()
     tables.refuse_if_empty(", ".join(str(path) for path in raw.values()))
-    tables.write_pages(evidence.names)
-    quarantine.write(out)
-    return tables.outcome(evidence)
+    looked_up = tables.write_pages(evidence)
+    return tables.outcome(evidence, looked_up, quarantine.write(out))
 
 
 class _TriviaTables:
@@ -45,11 +45,13 @@ class _TriviaTables:
 
     def __init__(self, dataset: str, quarantine: Quarantine, out: Path) -> None:
         self.dataset, self.quarantine, self.out = dataset, quarantine, out
-        self.ignored = 0
-        self._questions: dict[str, pl.DataFrame] = {}
-        self._pages: dict[str, pl.DataFrame] = {}
+        self._ignored: Counter[str] = Counter()
+        self._splits: dict[str, SplitWriter] = {}
         self._members: dict[str, str] = {}
-        self._looked_up: Counter[str] = Counter()
+
+    def ignore(self, member: Member) -> None:
+        """Count a member that is neither questions nor a document."""
+        self._ignored["macOS ._ files ignored" if is_of_macos(member.name) else "archive members ignored"] += 1
 
     def read(self, split: str, member: Member) -> None:
         """Write questions and answers of a qa file; its pages wait until all documents are known."""
@@ -59,10 +61,16 @@ class _TriviaTables:
                 "Keep one of the two."
             )
         self._members[split] = member.name
-        rows = split_rows(self.dataset, split, member, self.quarantine)
-        write_parquet(rows.questions, self.out / "questions" / f"{split}.parquet")
-        write_parquet(rows.answers, self.out / "answers" / f"{split}.parquet")
-        self._questions[split], self._pages[split] = rows.questions, rows.pages
+        self._splits[split] = SplitWriter(self.dataset, split, self.quarantine)
+        self._splits[split].write(
+            member,
+            questions=self._path("questions", split),
+            answers=self._path("answers", split),
+            cited=self._path("cited", split),
+        )
+
+    def _path(self, part: str, split: str) -> Path:
+        return self.out / part / f"{split}.parquet"
 
     def refuse_if_empty(self, archives: str) -> None:
         """Raise if there is no question file at all, or one without questions."""
@@ -71,66 +79,37 @@ class _TriviaTables:
                 f"{archives}: there is no question file such as qa/wikipedia-train.json inside. "
                 "Give the triviaqa-rc archive."
             )
-        empty = [self._members[split] for split in SPLITS if split in self._members and not len(self._questions[split])]
+        empty = [self._members[split] for split, rows in self._splits.items() if not rows.questions]
         if empty:
             raise TablesError(
-                f"{archives}: no questions in {', '.join(empty)} (dataset {self.dataset}). "
+                f"{archives}: no questions in {', '.join(sorted(empty))} (dataset {self.dataset}). "
                 "Restore the file in the archive, or leave it out."
             )
 
-    def write_pages(self, names: Names) -> None:
-        """Look up the document of every page and write the pages."""
-        for split, pages in self._pages.items():
-            found = [
-                names.find(f"{domain}/{filename}")
-                for domain, filename in pages.select("domain", "filename").iter_rows()
-            ]
-            frame = pages.with_columns(evidence_id=pl.Series(found, dtype=pl.String)).drop("domain")
-            exact = pl.concat_str(pages["domain"], pl.lit("/"), pages["filename"])
-            self._looked_up["pages"] += frame.height
-            self._looked_up["evidence_missing"] += frame["evidence_id"].null_count()
-            self._looked_up["evidence_name_differs"] += frame.filter(pl.col("evidence_id") != exact).height
-            write_parquet(TRIVIA_PAGES.validate(frame, lazy=True), self.out / "pages" / f"{split}.parquet")
+    def write_pages(self, evidence: EvidenceWriter) -> Counter[str]:
+        """Look up the document of every page and write the pages; return how that went."""
+        looked_up = write_pages({self._path("cited", s): self._path("pages", s) for s in self._splits}, evidence)
+        shutil.rmtree(self.out / "cited")
+        return looked_up
 
-    def outcome(self, evidence: EvidenceWriter) -> Outcome:
+    def outcome(self, evidence: EvidenceWriter, looked_up: Counter[str], quarantined: dict[str, list[str]]) -> Outcome:
         """Return the figures, the verdicts and the views of what was written."""
-        splits = [split for split in SPLITS if split in self._questions]
-        metadata: dict[str, JSON] = {f"rows of {split}": self._questions[split].height for split in splits}
+        splits = [split for split in SPLITS if split in self._splits]
+        metadata: dict[str, JSON] = {f"rows of {split}": self._splits[split].questions for split in splits}
         metadata |= {f"documents of {domain}": evidence.documents[domain] for domain in DOMAINS}
-        metadata |= {f"pages: {name}": count for name, count in sorted(self._looked_up.items()) if name != "pages"}
-        metadata |= {"pages": self._looked_up["pages"], "archive members ignored": self.ignored}
-        metadata |= dict(sorted(evidence.repaired.items()))
+        for counted in (looked_up, self._ignored, evidence.repaired):
+            metadata |= dict(sorted(counted.items()))
         metadata |= self.quarantine.metadata()
         views = {f"{self.dataset}_{part}": [f"{part}/{split}.parquet" for split in splits] for part in PARTS}
         views[f"{self.dataset}_evidence"] = [f"evidence/{domain}.parquet" for domain in DOMAINS]
-        quarantined = ["quarantine.parquet"]
+        checks = (
+            self.quarantine.check(),
+            foreign_keys_hold(self.out, splits),
+            every_cited_document_is_there(looked_up),
+            splits_share_no_question(self.out, splits),
+        )
         return Outcome(
-            metadata=metadata | {"preview": preview(self._questions[splits[0]])},
-            checks=(self.quarantine.check(), self._evidence_is_there(), self._splits_share_no_question()),
-            tables=views | {"quarantine": quarantined, f"{self.dataset}_quarantine": quarantined},
-        )
-
-    def _evidence_is_there(self) -> Check:
-        missing, pages = self._looked_up["evidence_missing"], self._looked_up["pages"]
-        return Check(
-            "every_cited_document_is_there",
-            passed=not missing,
-            blocking=False,
-            description=f"{missing} of {pages} cited documents are not in the archive; their pages have no text.",
-            metadata={"missing": missing, "pages": pages},
-        )
-
-    def _splits_share_no_question(self) -> Check:
-        shared: dict[str, JSON] = {}
-        for domain in DOMAINS:
-            frames = [frame.select("split", "question") for split, frame in self._questions.items() if domain in split]
-            if frames:
-                splits = pl.concat(frames).group_by("question").agg(pl.col("split").n_unique())
-                shared[domain] = splits.filter(pl.col("split") > 1).height
-        return Check(
-            "splits_share_no_question",
-            passed=not any(shared.values()),
-            blocking=False,
-            description="No question stands in two splits of a domain.",
-            metadata=shared,
+            metadata=metadata | {"preview": preview(self._splits[splits[0]].first)},
+            checks=checks,
+            tables=views | quarantined,
         )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rc_pipeline.corpora.readers import BadRow
-from rc_pipeline.corpora.trivia_qa import Alias, BadPage, Question, document_of, read_questions, split_of
+from rc_pipeline.corpora.trivia_qa import BadPage, Question, document_of, read_questions, split_of
 from tests.corpora.raw_archives import qa_file, question
 
 
@@ -31,6 +31,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         (question(1, **answer(Value=None)), "not_text", "Answer.Value"),
         (question(1, **answer(Aliases="Sunset")), "not_text", "Answer.Aliases"),
         (question(1, **answer(NormalizedAliases=["a", 1])), "not_text", "Answer.NormalizedAliases"),
+        (question(1, **answer(NormalizedAliases=["a", None])), "not_text", "Answer.NormalizedAliases"),
         (question(1, **answer(NormalizedAliases=[])), "no_aliases", "Answer.NormalizedAliases"),
     ],
 )
@@ -64,13 +65,13 @@ def test_a_test_question_needs_no_answer() -> None:
     del datum["Answer"]
     (found,) = read([datum], "web-test")
     assert isinstance(found, Question)
-    assert (found.answer, found.answer_type, found.aliases) == (None, None, [])
+    assert (found.answer, found.answer_type, found.aliases, found.normalised_aliases) == (None, None, [], [])
 
 
 def test_human_answers_alone_are_accepted_answers() -> None:
     (found,) = read([question(1, **answer(Aliases=[], NormalizedAliases=[], HumanAnswers=["the strip"]))])
     assert isinstance(found, Question)
-    assert found.aliases == [Alias("the strip", normalised=False, human=True)]
+    assert (found.aliases, found.normalised_aliases, found.human_answers) == ([], [], ["the strip"])
 
 
 def test_evidence_of_search_results_is_of_the_web_and_of_entity_pages_of_wikipedia() -> None:
@@ -83,13 +84,33 @@ def test_evidence_of_search_results_is_of_the_web_and_of_entity_pages_of_wikiped
     ]
 
 
+def test_what_the_file_says_of_a_page_is_kept_and_what_it_does_not_say_is_null() -> None:
+    said = {"Filename": "A.txt", "LinkProbability": "0.25", "DocPartOfVerifiedEval": False}
+    odd = {"Filename": "B.txt", "LinkProbability": "often", "Rank": True, "DocPartOfVerifiedEval": "no", "Title": 3}
+    ranked = {"Filename": "1/1_2.txt", "Rank": 3, "DocPartOfVerifiedEval": True}
+    datum = question(1, EntityPages=[said, odd], SearchResults=[ranked], QuestionPartOfVerifiedEval=True)
+    verified, silent = read([datum, question(2)], "verified-web-dev")
+    assert isinstance(verified, Question)
+    assert isinstance(silent, Question)
+    assert (verified.verified, silent.verified, verified.source) == (True, None, "s")
+    assert [(page.rank, page.link_probability, page.verified) for page in verified.pages] == [
+        (None, 0.25, False),
+        (None, None, None),
+        (3, None, True),
+    ]
+
+
 def test_members_are_told_apart_by_their_place_in_the_archive() -> None:
     assert split_of("qa/wikipedia-train.json") == "wikipedia-train"
     assert split_of("triviaqa-rc/qa/web-test-without-answers.json") == "web-test"
-    assert split_of("qa/verified-web-dev.json") is None
+    assert split_of("qa/verified-web-dev.json") == "verified-web-dev"
+    assert split_of("qa/._web-dev.json") is None
+    assert split_of("web-dev.json") is None
     assert split_of("evidence/web/web-dev.json") is None
     assert document_of("evidence/wikipedia/AC/DC.txt") == ("wikipedia", "AC/DC.txt")
     assert document_of("triviaqa-rc/evidence/web/1/1_2.txt") == ("web", "1/1_2.txt")
     assert document_of("evidence/wikipedia/._A.txt") is None
+    assert document_of("evidence/wikipedia/") is None
+    assert document_of("old_evidence/wikipedia/A.txt") is None
     assert document_of("README") is None
     assert document_of("qa/web-dev.json") is None

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rc_pipeline.corpora.archives import archive_members
+from rc_pipeline.corpora.archives import members_of
 from rc_pipeline.corpora.readers import CorpusError, Readable, unreadable
+from rc_pipeline.corpora.zips import gunzipped, zip_members
 
-ARCHIVES = re.compile(r"\.(tar|tgz|tar\.(gz|bz2|xz))$")
+ARCHIVES = re.compile(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))$")
 # What systems leave in folders and archives beside the data.
 LITTER = re.compile(r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|desktop\.ini)(/|$)")
 SPLIT_NAMES = dict.fromkeys(("valid", "validation", "val", "dev"), "valid") | {"train": "train", "test": "test"}
@@ -40,9 +41,10 @@ def raw_file_list(raw: Mapping[str, Path]) -> Iterator[RawFile]:
                 yield from _opened(f"{name}/{inner.relative_to(path).as_posix()}", inner)
         elif ARCHIVES.search(path.name):
             stem = ARCHIVES.sub("", name)
-            for member in archive_members(path):
-                if not LITTER.search(member.name):
-                    yield RawFile(f"{stem}/{member.name}", path, member.data, packed=True)
+            with (zip_members if path.suffix == ".zip" else members_of)(path) as members:
+                for member in members:
+                    if not LITTER.search(member.name):
+                        yield RawFile(f"{stem}/{member.name}", path, member.data, packed=True)
         else:
             yield from _opened(name, path)
 
@@ -64,7 +66,11 @@ def _opened(name: str, path: Path) -> Iterator[RawFile]:
 
 @contextmanager
 def opened(name: str, path: Path) -> Iterator[RawFile]:
-    """Open one file of this machine."""
+    """Open one file of this machine, unpacked if its name ends in .gz."""
+    if path.suffix == ".gz":
+        with gunzipped(path) as data:
+            yield RawFile(name, path, data, packed=True)
+        return
     try:
         with path.open("rb") as file:
             yield RawFile(name, path, file, packed=False)

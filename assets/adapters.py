@@ -7,6 +7,7 @@ from typing import Any
 from assets.factory import Heavy, Stage
 from rc_pipeline.lake.build import Work
 from rc_pipeline.lake.outcome import JSON, Outcome
+from rc_pipeline.lineage import SHOTS
 from rc_pipeline.models.base import base_folder
 
 
@@ -27,6 +28,7 @@ def training_spec(work: Work) -> dict[str, JSON]:
         "base": base_spec(work),
         "prompt": settings["prompt"],
         "train": [{"dataset": name, "files": list(paths), "rows": rows[name]} for name, paths in files.items()],
+        "shots": shots_spec(work),
         "mixture": settings["mixture"],
         "tune": settings["tune"],
         "context_tokens": settings["context_tokens"],
@@ -36,6 +38,19 @@ def training_spec(work: Work) -> dict[str, JSON]:
         "scratch": str(work.scratch),
         "code": dict(work.code),
     }
+
+
+def shots_spec(work: Work) -> dict[str, JSON] | None:
+    """Return how solved examples are found, and the file of each dataset that they are drawn from."""
+    plan = work.settings["shots"]
+    if not isinstance(plan, dict):
+        return None
+    files: dict[str, JSON] = {
+        role.removeprefix("shots."): str(work.folder(role) / SHOTS)
+        for role in sorted(work.inputs)
+        if role.startswith("shots.")
+    }
+    return {**plan, "files": files}
 
 
 def base_spec(work: Work) -> dict[str, JSON]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from rc_pipeline.corpora.downloads import DownloadFailed
 from rc_pipeline.lake.build import Build, InputChanged, Lake, NotReady, Work
 from rc_pipeline.lake.canonical import sha256_json
 from rc_pipeline.lake.code import code_hashes
@@ -23,7 +24,7 @@ from resources.lake import OpenedLake
 Heavy = Callable[[Task, Mapping[str, JSON]], Outcome]
 NOT_MADE = "This artifact was built before the check existed; `rc-pipeline discard KEY` has it built and checked again."
 # What starting the same thing again cannot cure.
-PERMANENT = (ValueError, NotReady, InputChanged, LakeUnwritable, MissingInput, WorkerFailed)
+PERMANENT = (ValueError, NotReady, InputChanged, LakeUnwritable, MissingInput, WorkerFailed, DownloadFailed)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ def build(work: Work, _: Heavy) -> Outcome:
         train_splits=settings["train_splits"],
         splits=settings["splits"],
         holdout=settings["holdout"],
+        shot_rows=settings["shot_rows"],
         seed=settings["seed"],
         out=work.out,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assets.adapters import base_spec
+from assets.adapters import base_spec, shots_spec
 from assets.factory import Heavy, Stage
 from rc_pipeline.lake.build import Work
 from rc_pipeline.lake.canonical import sha256_json
@@ -30,6 +30,7 @@ def prediction_spec(work: Work) -> dict[str, JSON]:
         "prompt": settings["prompt"],
         "instructions": [str(work.folder("instructions") / f"{split}.parquet")],
         "rows": settings["rows"],
+        "shots": shots_spec(work),
         "answer": settings["answer"],
         "context_tokens": settings["context_tokens"],
         "weights": sha256_json(weights),

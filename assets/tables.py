@@ -28,7 +28,10 @@ def build(work: Work, _: Heavy) -> Outcome:
 
 
 ROWS = {"quarantine_within_tolerance": True, "row_ids_are_unique": True, "splits_are_disjoint": False}
-MORE: dict[str, dict[str, bool]] = {"cosmos_qa": {"labels_in_range": True}}
+MORE: dict[str, dict[str, bool]] = {
+    "cosmos_qa": {"labels_in_range": True},
+    "parallel": {"sides_are_in_their_languages": False},
+}
 TRIVIA = {
     "quarantine_within_tolerance": True,
     "every_cited_document_is_there": False,

@@ -23,6 +23,8 @@ from rc_pipeline.models.base import NOT_YET
 from rc_pipeline.stages import CODE
 
 SHIPPED = PROJECT / "rc_pipeline" / "models"
+SHOTS = "shots.parquet"
+SHOT_ROWS = 2000
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def _dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
             "train_splits": list(dataset.train_splits),
             "splits": list(dataset.facts.splits),
             "holdout": dataset.model_dump(include={"holdout"})["holdout"],
+            "shot_rows": _shot_rows(catalog, name),
             "seed": 0,
         },
         needs=tables if passages is None else tables | {"passages": Need(passages.key)},
@@ -176,15 +179,16 @@ def _run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
     common: dict[str, JSON] = {"prompt": prompt, "context_tokens": card.context_tokens, "family": card.family}
     base = {"base": Need(f"base_models/{run.model}")}
     about: dict[str, JSON] = {"title": run.title, "kinds": [card.family]}
+    shots: dict[str, Any] | None = None
     if run.prompt.shots:
-        about["not_yet"] = f"prompt.shots = {run.prompt.shots}: few-shot prompts are not supported yet; set it to 0"
+        shots = run.prompt.model_dump(exclude={"template"}) | {"seed": run.seed}
     if run.tune is not None:
         yield Node(
             key=f"adapters/{run.name}", stage="adapters",
             settings=common | {"tune": run.tune.model_dump(mode="json"), "rows": dict(run.train_on),
                                "mixture": (run.mixture or Mixture()).model_dump(), "seed": run.seed,
-                               "shots": run.prompt.shots},
-            needs=base | {f"train.{name}.{split}": Need(f"instructions/{name}", f"{split}.parquet")
+                               "shots": shots},
+            needs=base | _shot_needs(run, *run.train_on) | {f"train.{name}.{split}": Need(f"instructions/{name}", f"{split}.parquet")
                           for name in run.train_on for split in catalog.datasets[name].train_splits},
             files=files, code=CODE["adapters"], origins=origins, about=about,
         )  # fmt: skip
@@ -196,9 +200,9 @@ def _run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
         adapter = {} if run.tune is None else {"adapter": Need(f"adapters/{run.name}")}
         yield Node(
             key=f"predictions/{key}", stage="predictions",
-            settings=common | {"run": run.name, "eval_set": eval_set, "rows": rows, "shots": run.prompt.shots,
+            settings=common | {"run": run.name, "eval_set": eval_set, "rows": rows, "shots": shots,
                                "answer": run.answer.model_dump(mode="json")},
-            needs=base | adapter | {"instructions": instructions},
+            needs=base | adapter | {"instructions": instructions} | _shot_needs(run, name),
             files=files, code=CODE["predictions"], origins=origins | asked_by, about=about,
         )  # fmt: skip
         yield Node(
@@ -208,6 +212,21 @@ def _run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
             needs={"predictions": Need(f"predictions/{key}"), "instructions": instructions},
             code=CODE["scores"], origins={"": origins[""]} | asked_by, about=about,
         )  # fmt: skip
+
+
+def _shot_needs(run: Run, *datasets: str) -> dict[str, Need]:
+    """Return the training rows that a run draws its solved examples from."""
+    return {f"shots.{name}": Need(f"instructions/{name}", SHOTS) for name in datasets if run.prompt.shots}
+
+
+def _shot_rows(catalog: Catalog, dataset: str) -> int:
+    """Return how many training rows of a dataset stand ready as examples: none that no run asks for."""
+    asked = (
+        run.prompt.shots
+        and (dataset in run.train_on or any(name.startswith(f"{dataset}/") for name in run.evaluate_on))
+        for run in catalog.runs.values()
+    )
+    return SHOT_ROWS if any(asked) else 0
 
 
 def run_origin(catalog: Catalog, run: Run, eval_set: str | None = None) -> str:

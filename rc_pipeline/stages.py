@@ -6,10 +6,12 @@ _CORPORA, _TABLES, _MODELS = "rc_pipeline.corpora", "rc_pipeline.tables", "rc_pi
 _SAMPLE = tuple(f"{_CORPORA}.sample_{part}" for part in ("world", "documents", "text", "names"))
 _RUNNING = ("rc_pipeline.prompting", f"{_MODELS}.loading")
 
+_IDENTITY = ("", "_questions", "_patterns_en", "_patterns_zh")
+
 # The tables of a format are decided by the modules of that format, and rebuilt for no other one's sake.
 _EVERY_TABLE = (
     *(f"{_TABLES}.{part}" for part in ("build", "quarantine", "schemas")),
-    *(f"{_CORPORA}.{part}" for part in ("archives", "json_stream", "readers")),
+    *(f"{_CORPORA}.{part}" for part in ("archives", "json_stream", "readers", "tar_headers", "unpacking")),
 )
 _ROWS = (
     *_EVERY_TABLE,
@@ -22,7 +24,10 @@ TABLES: dict[str, tuple[str, ...]] = {
     "cosmos_qa": (*_ROWS, f"{_TABLES}.cosmos_qa", f"{_CORPORA}.cosmos_qa"),
     "trivia_qa": (
         *_EVERY_TABLE,
-        *(f"{_TABLES}.{part}" for part in ("evidence", "trivia_qa", "trivia_questions")),
+        *(
+            f"{_TABLES}.{part}"
+            for part in ("evidence", "parquet_stream", "trivia_checks", "trivia_pages", "trivia_qa", "trivia_questions")
+        ),
         f"{_CORPORA}.trivia_qa",
     ),
     "alpaca": (*_TALK, f"{_TABLES}.alpaca", f"{_CORPORA}.alpaca"),
@@ -36,10 +41,13 @@ TABLES: dict[str, tuple[str, ...]] = {
     },
     "mmlu": (*_ROWS, f"{_TABLES}.mmlu", f"{_CORPORA}.mmlu"),
     "records": (*_ROWS, f"{_TABLES}.records", f"{_CORPORA}.mapped_records"),
-    "identity": (*_ROWS, f"{_TABLES}.identity", *(f"{_CORPORA}.{part}" for part in ("identity", "identity_questions"))),
+    "identity": (*_ROWS, f"{_TABLES}.identity", *(f"{_CORPORA}.identity{part}" for part in _IDENTITY)),
 }
 CODE: dict[str, tuple[str, ...]] = {
-    "raw": (f"{_CORPORA}.sources", f"{_CORPORA}.readers", *_SAMPLE),
+    "raw": (
+        *(f"{_CORPORA}.{part}" for part in ("sources", "downloads", "transfers", "hub", "identity", "readers")),
+        *_SAMPLE,
+    ),
     **{f"tables of {fmt}": modules for fmt, modules in TABLES.items()},
     "passages": ("rc_pipeline.passages",),
     "instructions": ("rc_pipeline.instructions",),

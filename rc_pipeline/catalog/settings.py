@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
@@ -59,6 +60,26 @@ class PromptUse(BaseModel):
         default=None, description="of catalog/prompts; the model's own when left out"
     )
     shots: int = Field(default=0, ge=0, le=64, description="solved examples in front of each question")
+    shots_by: Literal["random", "nearest", "fixed"] = Field(
+        default="random", description="how examples are found among the training rows; nearest goes by the question"
+    )
+    shot_rows: list[str] = Field(
+        default=[], validate_default=True, description="fixed: row_id of each example, of every dataset that is asked"
+    )
+
+    @field_validator("shot_rows")
+    @classmethod
+    def _rows_go_with_fixed(cls, rows: list[str], info: ValidationInfo) -> list[str]:
+        how, shots = info.data.get("shots_by"), info.data.get("shots")
+        if rows and how != "fixed":
+            raise wrong(f"shots_by is {how}, which finds its own examples; set it to fixed, or remove these rows")
+        if how == "fixed" and shots is not None:
+            if len(set(rows)) < len(rows):
+                raise wrong("a row is here twice; keep one of them")
+            counts = Counter(row.partition("/")[0] for row in rows)
+            if not rows or set(counts.values()) != {shots}:
+                raise wrong(f"give {shots} rows of each dataset, as shots says; a row_id is <dataset>/<split>/<n>")
+        return rows
 
 
 class Answer(BaseModel):

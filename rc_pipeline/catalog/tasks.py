@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from rc_pipeline.catalog.problems import nearest
-from rc_pipeline.catalog.validation import STRICT, known_of, matching, wrong
+from rc_pipeline.catalog.validation import STRICT, known_of, matching, wrong, wrong_at
 from rc_pipeline.instructions.sandbox import UnfitTemplate, names_of
 
 # What an output may name beside the columns: the options as rendered, and the index of the right one.
@@ -16,11 +18,25 @@ OUTPUT_NAMES = ("choices", "label")
 Language = Annotated[str, matching(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "a language is a code such as en, zh or zh-Hant")]
 
 
-def _choice(text: str, info: ValidationInfo) -> str:
-    if not text.strip():
-        raise wrong("a choice is empty; write its text or take it out")
-    _check(text, info)
-    return text
+def _choices(choices: list[str] | str, info: ValidationInfo) -> list[str] | str:
+    if isinstance(choices, str):
+        if not re.fullmatch(r"\{\{ *\w+ *\}\}", choices):
+            raise wrong("give a list of two or more, or {{ column }} for a column that holds a list")
+        _check(choices, info)
+        return choices
+    if len(choices) == 1:
+        raise wrong("one choice is no choice; give two or more, or none for an answer in free text")
+    found: list[tuple[tuple[str | int, ...], str, str]] = []
+    for place, text in enumerate(choices):
+        try:
+            if not text.strip():
+                raise wrong("a choice is empty; write its text or take it out")
+            _check(text, info)
+        except PydanticCustomError as error:
+            found.append(((place,), text, str(error)))
+    if found:
+        raise wrong_at(found)
+    return choices
 
 
 class TaskTemplate(BaseModel):
@@ -43,8 +59,8 @@ class TaskTemplate(BaseModel):
     system: str = Field(default="", description="who the model is to be, for prompts that have a place for it")
     instruction: str = Field(description="what to do")
     input: str = Field(default="", description="what to do it with")
-    choices: list[Annotated[str, AfterValidator(_choice)]] = Field(
-        default=[], description="the options, none for an answer in free text"
+    choices: Annotated[list[str] | str, AfterValidator(_choices)] = Field(
+        default=[], description="the options, none for an answer in free text; or {{ column }}, a column with a list"
     )
     label: str = Field(default="", validate_default=True, description="index of the right choice, from 0")
     rationale: str = Field(default="", description="the reasoning that a model is to write before its answer")
@@ -61,13 +77,6 @@ class TaskTemplate(BaseModel):
         if "held_out" in use and len(use) > 1:
             raise wrong("a held-out template is for nothing else; give it no other use")
         return use
-
-    @field_validator("choices")
-    @classmethod
-    def _one_choice_is_none(cls, choices: list[str]) -> list[str]:
-        if len(choices) == 1:
-            raise wrong("one choice is no choice; give two or more, or none for an answer in free text")
-        return choices
 
     @field_validator("label")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from rc_pipeline.instructions.errors import InstructionsError
 from rc_pipeline.instructions.findings import checks, metadata
 from rc_pipeline.instructions.rendering import TaskRenderer
 from rc_pipeline.instructions.rows import Holdout, left_out, split_batches, split_is_present
-from rc_pipeline.instructions.writing import DROPPED_SCHEMA, SCHEMA, Written, write_instructions
+from rc_pipeline.instructions.writing import DROPPED_SCHEMA, SCHEMA, Written, write_instructions, write_shots
 from rc_pipeline.lake.frames import write_parquet
 from rc_pipeline.lake.outcome import Outcome
 
 __all__ = ["DROPPED_SCHEMA", "SCHEMA", "build_instructions"]
 # A held-out template asks the questions of a split in words that no model was trained on: valid.other_words.
 ASKED_WITH = "."
+SHOTS = "shots.parquet"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     train_splits: list[str],
     splits: list[str],
     holdout: Mapping[str, float],
+    shot_rows: int,
     seed: int,
     out: Path,
 ) -> Outcome:
@@ -58,6 +61,7 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     if not present:
         raise InstructionsError([f"dataset {dataset}: tables: none of {', '.join(splits)}; build the tables again"])
     written: list[Written] = []
+    kept = Holdout(holdout, train_splits, seed)
     for split in present:
         weights = {name: float(templates[name].get("weight", 1.0)) for name in uses.train}
         sets = {split: uses.train} if split in train_splits else {split: uses.evaluate}
@@ -66,7 +70,7 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
         for name, renderers in sets.items():
             written.append(
                 write_instructions(
-                    rows=split_batches(tables, passages, split, columns, Holdout(holdout, train_splits, seed)),
+                    rows=split_batches(tables, passages, split, columns, kept),
                     left_out=[] if split in holdout else left_out(passages, split),
                     dataset=dataset,
                     split=name,
@@ -76,12 +80,17 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
                     path=out / f"{name}.parquet",
                 )
             )
+    files = {"instructions": [f"{each.split}.parquet" for each in written], "dropped_rows": ["dropped.parquet"]}
+    if shot_rows:
+        every = {**uses.train, **uses.evaluate, **uses.held_out}
+        taught = (split_batches(tables, passages, split, columns, kept) for split in present if split in train_splits)
+        write_shots(chain.from_iterable(taught), every, shot_rows, seed, out / SHOTS)
     dropped = [(dataset, each.split, *entry) for each in written for entry in each.dropped]
     write_parquet(pl.DataFrame(dropped, schema=DROPPED_SCHEMA, orient="row"), out / "dropped.parquet")
     return Outcome(
         metadata=metadata(written, out),
         checks=checks(written, out),
-        tables={"instructions": [f"{each.split}.parquet" for each in written], "dropped_rows": ["dropped.parquet"]},
+        tables=files,
     )
 
 

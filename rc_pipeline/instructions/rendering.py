@@ -61,7 +61,14 @@ class TaskRenderer:
         self.input = _Field("input", template.get("input", ""))
         self.output = _Field("output", template["output"])
         self.label = _Field("label", template.get("label", ""))
-        self.choices = [_Field(f"choices[{n}]", text) for n, text in enumerate(template.get("choices", []))]
+        choices = template.get("choices", [])
+        # A column that holds a list is named as {{ column }}; otherwise every choice has a text of its own.
+        self.choices_column = choices.strip("{} ") if isinstance(choices, str) else ""
+        self.choices = [] if self.choices_column else [_Field(f"choices[{n}]", text) for n, text in enumerate(choices)]
+
+    @property
+    def _offers_choices(self) -> bool:
+        return bool(self.choices or self.choices_column)
 
     def problems(self, columns: tuple[str, ...]) -> list[str]:
         """Return what is wrong with the template for rows that have `columns`."""
@@ -69,7 +76,7 @@ class TaskRenderer:
         for field in (
             self.system, self.instruction, self.input, *self.choices, self.label, self.rationale, self.output,
         ):  # fmt: skip
-            known = (*columns, *RENDERED_NAMES) if field is self.output and self.choices else columns
+            known = (*columns, *RENDERED_NAMES) if field is self.output and self._offers_choices else columns
             try:
                 unknown = sorted(field.columns - set(known))
             except UnfitTemplate as error:
@@ -79,15 +86,22 @@ class TaskRenderer:
                 f"{self.name}.yaml: {field.name}: {column}: the rows have no such column; they have {', '.join(known)}"
                 for column in unknown
             ]
-        if self.choices and not self.label.source.strip():
+        if self.choices_column and self.choices_column not in columns:
+            found.append(f"{self.name}.yaml: choices: {self.choices_column}: the rows have no such column")
+        if self._offers_choices and not self.label.source.strip():
             found.append(f"{self.name}.yaml: label: {self.label.source!r}: choices need the index of the gold one")
         return found
 
+    def shows_passage(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether the row has a passage and the template says it anywhere: some ask without, on purpose."""
+        shown = self.instruction.columns | self.input.columns
+        return self.passage_column in shown and bool(row.get(self.passage_column))
+
     def render(self, row: Mapping[str, Any]) -> Rendered:
         """Return the row's instruction; raises InstructionsError naming template, field and row."""
-        choices = [self._text(choice, row) for choice in self.choices]
-        label = self._gold_label(row)
-        known = {**row, "choices": choices, "label": label} if self.choices else row
+        choices = [self._text(choice, row) for choice in self.choices] or list(row.get(self.choices_column) or [])
+        label = self._gold_label(row, choices)
+        known = {**row, "choices": choices, "label": label} if choices else row
         output = None if self.output.unknown_in(known) else self._text(self.output, known)
         rationale = "" if output is None or self.rationale.unknown_in(row) else self._text(self.rationale, row)
         shown = self._text(self.input, row)
@@ -108,16 +122,16 @@ class TaskRenderer:
             return output
         return f"{rationale}\n{self.answer_after} {output}".lstrip("\n")
 
-    def _gold_label(self, row: Mapping[str, Any]) -> int | None:
-        if not self.choices or self.label.unknown_in(row):
+    def _gold_label(self, row: Mapping[str, Any], choices: list[str]) -> int | None:
+        if not choices or self.label.unknown_in(row):
             return None
         text = self._text(self.label, row)
         try:
             label = int(text)
         except ValueError:
             label = -1
-        if not 0 <= label < len(self.choices):
-            last = len(self.choices) - 1
+        if not 0 <= label < len(choices):
+            last = len(choices) - 1
             raise self._refusal(self.label, row, f"{text!r} is no index of the choices; make it 0 to {last}")
         return label
 

@@ -13,6 +13,7 @@ import polars as pl
 from rc_pipeline.instructions.drawing import draw_template, row_order
 from rc_pipeline.instructions.errors import InstructionsError
 from rc_pipeline.instructions.rendering import Rendered, TaskRenderer
+from rc_pipeline.lake.frames import write_parquet
 
 SCHEMA: dict[str, Any] = {
     "instruction_id": pl.String,
@@ -87,6 +88,26 @@ def write_instructions(  # noqa: PLR0913 - by name, all of them
     return written
 
 
+def write_shots(
+    rows: Iterable[pl.DataFrame], renderers: Mapping[str, TaskRenderer], count: int, seed: int, path: Path
+) -> int:
+    """Write the training rows that come first in the seeded order, each by every template, to draw examples from."""
+    first: pl.DataFrame | None = None
+    for batch in rows:
+        orders = pl.Series("_order", [row_order(row_id, seed) for row_id in batch["row_id"]], dtype=pl.UInt64)
+        ordered = batch.with_columns(orders)
+        first = (ordered if first is None else pl.concat([first, ordered])).bottom_k(count, by="_order")
+    pool: list[dict[str, Any]] = []
+    for name, renderer in renderers.items():
+        found = Written("shots")
+        if first is not None:
+            pool += _render(first.sort("_order").drop("_order"), {name: renderer}, {name: 1.0}, seed, found)
+        if found.failures:
+            raise InstructionsError(found.failures)
+    write_parquet(pl.DataFrame(pool, schema=SCHEMA), path)
+    return len(pool)
+
+
 def _arrow(frame: pl.DataFrame) -> Any:
     return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
@@ -108,7 +129,7 @@ def _render(
         except InstructionsError as error:
             written.failures += error.problems
             continue
-        written.unplaced[name] += rendered.passage is None and bool(row.get(renderer.passage_column))
+        written.unplaced[name] += rendered.passage is None and renderer.shows_passage(row)
         reason = _why_not_trainable(rendered) if weights else None
         if reason:
             written.dropped.append((row["row_id"], name, reason))

@@ -9,11 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
+# A module may be data as well: what is written in it decides what is made of it.
+SUFFIXES = (".py", ".yaml")
 
 
 def code_hashes(modules: Iterable[str], root: Path = PROJECT) -> dict[str, str]:
     """Return {file: hash} for modules and, for packages, every module inside them."""
-    return {str(path.relative_to(root)): _hash(path.read_bytes()) for path in code_files(modules, root)}
+    return {str(path.relative_to(root)): _hash(path.read_bytes(), path.suffix) for path in code_files(modules, root)}
 
 
 def code_files(modules: Iterable[str], root: Path = PROJECT) -> list[Path]:
@@ -24,15 +26,17 @@ def code_files(modules: Iterable[str], root: Path = PROJECT) -> list[Path]:
         if base.is_dir():
             files.update(base.rglob("*.py"))
         else:
-            file = base.with_suffix(".py")
-            if not file.is_file():
-                raise FileNotFoundError(f"{file}: a stage declares module {module}, which does not exist")
+            file = next((file for end in SUFFIXES if (file := base.with_suffix(end)).is_file()), None)
+            if file is None:
+                raise FileNotFoundError(f"{base}: a stage declares module {module}, which does not exist")
             files.add(file)
     return sorted(files)
 
 
 @lru_cache(maxsize=512)
-def _hash(source: bytes) -> str:
+def _hash(source: bytes, suffix: str) -> str:
+    if suffix != ".py":
+        return hashlib.sha256(source).hexdigest()
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _documented(node):

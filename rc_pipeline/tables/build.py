@@ -39,7 +39,7 @@ def build_tables(  # noqa: PLR0913 - by name, all of them
         raise
 
 
-def _build(  # noqa: PLR0913 - what `build_tables` was given
+def _build(  # noqa: PLR0913, PLR0917 - what `build_tables` was given
     dataset: str,
     fmt: str,
     raw: Mapping[str, Path],
@@ -48,20 +48,19 @@ def _build(  # noqa: PLR0913 - what `build_tables` was given
     quarantine: Quarantine,
     out: Path,
 ) -> Outcome:
-    if fmt == "trivia_qa":
-        from rc_pipeline.tables.trivia_qa import build_trivia_qa
-
-        table, outcome = f"{dataset}_questions", build_trivia_qa(dataset, raw, quarantine, out)
-    else:
+    # By name, so that what one format is built with is no part of another's code.
+    try:
+        module = import_module(f"rc_pipeline.tables.{fmt}")
+    except ModuleNotFoundError as error:
         from rc_pipeline.tables.quarantine import TablesError
-        from rc_pipeline.tables.rows import build_rows
 
-        try:
-            form = import_module(f"rc_pipeline.tables.{fmt}").FORMAT
-        except ModuleNotFoundError as error:
-            raise TablesError(f"dataset {dataset}: format is {fmt!r}, which there are no tables for.") from error
-        table = dataset
-        outcome = build_rows(form, dataset=dataset, raw=raw, options=options, quarantine=quarantine, out=out)
+        raise TablesError(f"dataset {dataset}: format is {fmt!r}, which there are no tables for.") from error
+    outcome: Outcome
+    if fmt == "trivia_qa":
+        table, outcome = f"{dataset}_questions", module.build_trivia_qa(dataset, raw, quarantine, out)
+    else:
+        build_rows, table = import_module("rc_pipeline.tables.rows").build_rows, dataset
+        outcome = build_rows(module.FORMAT, dataset=dataset, raw=raw, options=options, quarantine=quarantine, out=out)
     if not expected:
         return outcome
     found = {split: quarantine.rows_read(table, split) for split in expected}

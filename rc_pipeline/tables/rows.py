@@ -145,7 +145,7 @@ class _Splits:
         import pyarrow.parquet as pq
 
         form, options = self._form, self._options
-        columns = [name for name in frame.columns if not name.startswith("source_")]
+        columns = [name for name in frame.columns if name not in ("source_file", "source_line")]
         frame = frame.with_columns(pl.col(name).cast(kind) for name, kind in form.casts.items())
         groups = frame.select(form.group(options).fill_null("")).to_series()
         frame = frame.select(

@@ -129,6 +129,21 @@ EDITS = [
         "runs.base.mixture",
         "nothing is trained",
     ),
+    (
+        "studies/first.yaml",
+        "tiny}",
+        "tiny, prompt: {shots: 1, shot_rows: [a/b/1]}}",
+        "runs.base.prompt.shot_rows",
+        "set it to fixed",
+    ),
+    (
+        "studies/first.yaml",
+        "tiny}",
+        "tiny, prompt: {shots: 2, shots_by: fixed, shot_rows: [stories/train/1]}}",
+        "runs.base.prompt.shot_rows",
+        "give 2 rows of each dataset",
+    ),
+    ("studies/first.yaml", "tiny}", "tiny, prompt: {shots: 2, shots_by: fixd}}", "runs.base.prompt.shots_by", "fixed"),
     ("studies/first.yaml", "[stories/valid]", "[]", "evaluate_on", "empty; give at least one"),
     # ablations
     ("studies/first.yaml", "of: tuned", "of: tunde", "ablations.rank.of", "did you mean tuned?"),

@@ -42,6 +42,7 @@ def build(tables: Path, out: Path, templates: dict[str, dict[str, Any]] | None =
         "train_splits": ["train"],
         "splits": ["train", "valid", "test"],
         "holdout": {},
+        "shot_rows": 0,
         "seed": 0,
     }
     return build_instructions(tables=tables, out=out, templates=templates or TEMPLATES, **settings | changed)
@@ -296,3 +297,14 @@ def test_another_share_moves_no_row_that_it_need_not(cosmos: Path, tmp_path: Pat
         held[name] = set(read(tmp_path / name, "valid")["row_id"])
     assert held["a"] < held["b"]
     assert held["c"] == held["a"]
+
+
+def test_examples_are_the_first_training_rows_by_every_template(cosmos: Path, tmp_path: Path) -> None:
+    unseen = {**TEMPLATES["choose"], "use": ["held_out"], "instruction": "Which one?"}
+    build(cosmos, tmp_path / "without", TEMPLATES | {"unseen": unseen})
+    build(cosmos, tmp_path / "out", TEMPLATES | {"unseen": unseen}, shot_rows=7)
+    pool, train = read(tmp_path / "out", "shots"), read(tmp_path / "out", "train")
+    assert dict(pool.group_by("template").len().iter_rows()) == {"ask": 7, "choose": 7, "unseen": 7}
+    assert set(pool["row_id"]) == set(train.sort("order").head(7)["row_id"])
+    assert train.equals(read(tmp_path / "without", "train"))
+    assert not (tmp_path / "without" / "shots.parquet").exists()

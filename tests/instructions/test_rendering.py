@@ -180,3 +180,17 @@ def test_thousands_of_rows_render_in_a_second() -> None:
     for _ in range(2000):
         long.render(row)
     assert 2000 / (time.perf_counter() - start) > 2000
+
+
+def test_choices_may_be_a_column_of_any_length() -> None:
+    template = {"instruction": "{{ q }}", "choices": "{{ options }}", "label": "{{ label }}", "output": "{{ answer }}"}
+    ask = TaskRenderer("ask", template, "")
+    assert ask.problems(("q", "options", "label", "answer")) == []
+    assert ask.problems(("q", "label", "answer")) == ["ask.yaml: choices: options: the rows have no such column"]
+    row = {"row_id": "d/0", "q": "Which?", "answer": "是"}
+    chosen = ask.render(row | {"options": ["否", "是", "?"], "label": 1})
+    assert (chosen.choices, chosen.gold_label, chosen.output) == (["否", "是", "?"], 1, "是")
+    free = ask.render(row | {"options": [], "label": None})
+    assert (free.choices, free.gold_label, free.output) == ([], None, "是")
+    with pytest.raises(InstructionsError, match="'3' is no index of the choices; make it 0 to 1"):
+        ask.render(row | {"options": ["a", "b"], "label": 3})

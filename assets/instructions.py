@@ -22,6 +22,7 @@ def build(work: Work, _: Heavy) -> Outcome:
         templates=settings["templates"],
         train_splits=settings["train_splits"],
         splits=settings["splits"],
+        unanswered=settings["unanswered"],
         holdout=settings["holdout"],
         shot_rows=settings["shot_rows"],
         seed=settings["seed"],

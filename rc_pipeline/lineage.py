@@ -92,6 +92,7 @@ def _dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
                           for key, template in templates.items()},
             "train_splits": list(dataset.train_splits),
             "splits": list(dataset.facts.splits),
+            "unanswered": sorted(dataset.facts.unanswered),
             "holdout": dataset.model_dump(include={"holdout"})["holdout"],
             "shot_rows": _shot_rows(catalog, name),
             "seed": 0,

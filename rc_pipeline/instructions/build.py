@@ -43,6 +43,7 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     templates: Mapping[str, dict[str, Any]],
     train_splits: list[str],
     splits: list[str],
+    unanswered: list[str],
     holdout: Mapping[str, float],
     shot_rows: int,
     seed: int,
@@ -77,6 +78,7 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
                     renderers=renderers,
                     weights=weights if split in train_splits else {},
                     seed=seed,
+                    answered=split not in unanswered,
                     path=out / f"{name}.parquet",
                 )
             )

@@ -97,12 +97,15 @@ class TaskRenderer:
         shown = self.instruction.columns | self.input.columns
         return self.passage_column in shown and bool(row.get(self.passage_column))
 
-    def render(self, row: Mapping[str, Any]) -> Rendered:
-        """Return the row's instruction; raises InstructionsError naming template, field and row."""
+    def render(self, row: Mapping[str, Any], *, answered: bool = True) -> Rendered:
+        """Return the row's instruction; raises InstructionsError naming template, field and row.
+
+        In a split that is not `answered` a null is an answer unknown to us, whatever a template makes of it.
+        """
         choices = [self._text(choice, row) for choice in self.choices] or list(row.get(self.choices_column) or [])
         label = self._gold_label(row, choices)
         known = {**row, "choices": choices, "label": label} if choices else row
-        output = None if self.output.unknown_in(known) else self._text(self.output, known)
+        output = self._output(known, answered=answered)
         rationale = "" if output is None or self.rationale.unknown_in(row) else self._text(self.rationale, row)
         shown = self._text(self.input, row)
         return Rendered(
@@ -115,6 +118,15 @@ class TaskRenderer:
             choices=choices,
             gold_label=label,
         )
+
+    def _output(self, known: Mapping[str, Any], *, answered: bool) -> str | None:
+        if not self.output.unknown_in(known):
+            return self._text(self.output, known)
+        try:
+            # A template may know what to say where there is no answer: {{ answer or "unanswerable" }}.
+            return self._text(self.output, known) if answered else None
+        except InstructionsError:
+            return None
 
     def _with_reasoning(self, rationale: str, output: str | None) -> str | None:
         """Return what a model is to write: the reasoning first, then the mark, then the answer."""

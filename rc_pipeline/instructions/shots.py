@@ -116,9 +116,9 @@ class _Index:
         self._postings: dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = {}
         for word, entries in found.items():
             places = np.array([place for place, _ in entries])
-            times = np.array([one for _, one in entries], np.float64)
+            counted = np.array([times for _, times in entries], np.float64)
             rare = math.log1p((self._size - len(entries) + 0.5) / (len(entries) + 0.5))
-            self._postings[word] = places, rare * times / (times + bend[places])
+            self._postings[word] = places, rare * counted / (counted + bend[places])
 
     def scores(self, text: str) -> np.ndarray[Any, Any]:
         """Return how near each text is."""

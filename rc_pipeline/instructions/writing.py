@@ -50,6 +50,7 @@ class Written:
     """What became of the rows of a split."""
 
     split: str
+    answered: bool = True
     rows: int = 0
     kept: int = 0
     dropped: list[tuple[str, str | None, str]] = field(default_factory=list)
@@ -67,12 +68,15 @@ def write_instructions(  # noqa: PLR0913 - by name, all of them
     renderers: Mapping[str, TaskRenderer],
     weights: Mapping[str, float],
     seed: int,
+    answered: bool,
     path: Path,
 ) -> Written:
     """Render every row with its template: one drawn by weight for training, else the only one."""
     import pyarrow.parquet as pq
 
-    written = Written(split, rows=len(left_out), dropped=[(row_id, None, reason) for row_id, reason in left_out])
+    written = Written(
+        split, answered=answered, rows=len(left_out), dropped=[(row_id, None, reason) for row_id, reason in left_out]
+    )
     schema = _arrow(pl.DataFrame(schema=SCHEMA)).schema
     path.parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -125,7 +129,7 @@ def _render(
         name = draw_template(row["row_id"], weights, seed) if weights else next(iter(renderers))
         renderer = renderers[name]
         try:
-            rendered = renderer.render(row)
+            rendered = renderer.render(row, answered=written.answered)
         except InstructionsError as error:
             written.failures += error.problems
             continue

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pandera.polars as pa
 import polars as pl
-from pandera.api.polars.types import PolarsData
 
 from rc_pipeline.corpora.inventory import RawFile
 from rc_pipeline.corpora.readers import BadRow, Row
 from rc_pipeline.lake.outcome import JSON
 from rc_pipeline.tables.rows import Options, RowFormat, one_part_a_file
-from rc_pipeline.tables.schemas import CONTROL_CHARACTERS
 from rc_pipeline.tables.talk import talk_columns, talk_gold, talk_group
 
 JOINED = "joined_turns"
@@ -30,14 +28,7 @@ def conversation_format(read: Callable[[RawFile], Iterator[Row | BadRow]]) -> Ro
 
 
 def _columns(split: str, options: Options) -> dict[str, pa.Column]:
-    history = pa.Column(pl.List(pl.List(pl.String)), pa.Check(_clean_history, error="control_character"))
-    return talk_columns(split, options) | {"history": history, JOINED: pa.Column(pl.Int64)}
-
-
-def _clean_history(data: PolarsData) -> pl.LazyFrame:
-    spoilt = pl.element().str.contains(CONTROL_CHARACTERS).any()
-    turns = pl.element().list.eval(spoilt).list.first().fill_null(False).any()
-    return data.lazyframe.select(~pl.col(str(data.key)).list.eval(turns).list.first().fill_null(False))
+    return talk_columns(split, options) | {JOINED: pa.Column(pl.Int64)}
 
 
 def _notes(whole: pl.LazyFrame) -> dict[str, JSON]:

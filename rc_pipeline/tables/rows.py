@@ -23,7 +23,8 @@ from rc_pipeline.tables.schemas import polars_schema, row_schema
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-BATCH_ROWS = 20_000
+# Rows of conversations may have a hundred thousand characters each.
+BATCH_ROWS = 2_000
 Options = Mapping[str, Any]
 NO_ANSWER = pl.lit([], dtype=pl.List(pl.String))
 
@@ -119,8 +120,8 @@ class _Splits:
         """Write the rows of a part; those that break a rule go to the quarantine."""
         if (part.split, part.part) in self._taken:
             raise TablesError(
-                f"dataset {self._dataset}: two raw files are {part.part or 'the whole'} of split {part.split}. Keep one, "
-                f"or tell them apart: {part.split}-1, {part.split}-2."
+                f"dataset {self._dataset}: two raw files are {part.part or 'the whole'} of split {part.split}. Keep "
+                f"one, or tell them apart: {part.split}-1, {part.split}-2."
             )
         self._taken.add((part.split, part.part))
         schema = row_schema(self._form.columns(part.split, self._options))

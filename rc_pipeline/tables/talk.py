@@ -6,9 +6,16 @@ from typing import Any
 
 import pandera.polars as pa
 import polars as pl
+from pandera.api.polars.types import PolarsData
 
 from rc_pipeline.tables.rows import Options
-from rc_pipeline.tables.schemas import text
+from rc_pipeline.tables.schemas import CONTROL_CHARACTERS, text
+
+
+def _clean_history(data: PolarsData) -> pl.LazyFrame:
+    spoilt = pl.element().str.contains(CONTROL_CHARACTERS).any()
+    turns = pl.element().list.eval(spoilt).list.first().fill_null(False).any()
+    return data.lazyframe.select(~pl.col(str(data.key)).list.eval(turns).list.first().fill_null(False))
 
 
 def talk_columns(_split: str, _options: Options) -> dict[str, pa.Column]:
@@ -18,7 +25,7 @@ def talk_columns(_split: str, _options: Options) -> dict[str, pa.Column]:
         "input": text("input", blank=True),
         "output": text("output"),
         "system": text("system", blank=True, nullable=True),
-        "history": pa.Column(pl.List(pl.List(pl.String))),
+        "history": pa.Column(pl.List(pl.List(pl.String)), pa.Check(_clean_history, error="control_character")),
     }
 
 

@@ -42,6 +42,7 @@ def build(tables: Path, out: Path, templates: dict[str, dict[str, Any]] | None =
         "train_splits": ["train"],
         "splits": ["train", "valid", "test"],
         "holdout": {},
+        "unanswered": ["test"],
         "shot_rows": 0,
         "seed": 0,
     }

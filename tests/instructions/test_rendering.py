@@ -194,3 +194,11 @@ def test_choices_may_be_a_column_of_any_length() -> None:
     assert (free.choices, free.gold_label, free.output) == ([], None, "是")
     with pytest.raises(InstructionsError, match="'3' is no index of the choices; make it 0 to 1"):
         ask.render(row | {"options": ["a", "b"], "label": 3})
+
+
+def test_a_null_answer_may_be_taught_where_answers_are_known() -> None:
+    said = {"instruction": "{{ q }}", "output": "{{ answer or 'unanswerable' }}"}
+    row = {"row_id": "d/0", "q": "Which?", "answer": None}
+    assert TaskRenderer("ask", said, "").render(row).output == "unanswerable"
+    assert TaskRenderer("ask", said, "").render(row, answered=False).output is None
+    assert TaskRenderer("ask", said | {"output": "{{ answer }}"}, "").render(row).output is None

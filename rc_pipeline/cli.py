@@ -12,6 +12,7 @@ import click
 
 from rc_pipeline.commands.entry import open_lake, reported
 from rc_pipeline.commands.export import export
+from rc_pipeline.commands.xray import xray
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.differences import flatten
 from rc_pipeline.lake.planner import Cached, Plan, ToBuild, Unknown
@@ -210,6 +211,7 @@ def _keys(lineage: Lineage, study: str | None) -> list[str]:
 
 
 main.add_command(export)
+main.add_command(xray)
 
 if __name__ == "__main__":
     main()

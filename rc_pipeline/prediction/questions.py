@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import polars as pl
     from transformers import PreTrainedTokenizerFast
 
-    from rc_pipeline.prompting.encoding import Encoded, PromptTooLong
-    from rc_pipeline.prompting.template import Prompt
+    from rc_pipeline.prompting.dialogue import Form, RowRefused
+    from rc_pipeline.prompting.encoding import Encoded
 
 COLUMNS = [
     "instruction_id",
@@ -27,6 +27,8 @@ COLUMNS = [
     "choices",
     "order",
 ]
+# Not every dataset speaks of these.
+MORE_COLUMNS = ["system", "history"]
 
 
 class NothingToAsk(ValueError):
@@ -43,12 +45,15 @@ class Question:
     choices: list[str]
     prompt_ids: list[int]
     options: list[list[int]]
-    passage_tokens_cut: int
+    passage_tokens_cut: int = 0
+    shots_dropped: int = 0
+    turns_dropped: int = 0
     problem: str | None = None
 
     def key(self, identity: Mapping[str, Any]) -> str:
         """Return the name of this question's result: the weights, the code, and every id that goes in."""
-        asked = {"options": self.options} if self.options else {"max_new_tokens": identity["max_new_tokens"]}
+        free = {name: identity[name] for name in ("max_new_tokens", "end_id")}
+        asked = {"options": self.options} if self.options else free
         return sha256_json(
             {"weights": identity["weights"], "salt": identity["cache_salt"], "prompt": self.prompt_ids, **asked}
         )
@@ -61,7 +66,7 @@ def select_rows(files: Sequence[str], rows: int | None) -> pl.DataFrame:
     gone = [file for file in files if not Path(file).is_file()]
     if gone:
         raise FileNotFoundError(f"instructions are missing: {', '.join(gone)}. Build them first.")
-    frame = pl.concat([pl.read_parquet(file, columns=COLUMNS) for file in files]).sort("order", "instruction_id")
+    frame = pl.concat([_read(file) for file in files], how="diagonal").sort("order", "instruction_id")
     frame = frame if rows is None else frame.head(rows)
     if frame.is_empty():
         raise NothingToAsk(f"{', '.join(files)}: there is no row to predict. Check evaluate_on and its number of rows.")
@@ -69,25 +74,25 @@ def select_rows(files: Sequence[str], rows: int | None) -> pl.DataFrame:
 
 
 def read_questions(
-    frame: pl.DataFrame, tokenizer: PreTrainedTokenizerFast, prompt: Prompt, *, max_tokens: int, max_new_tokens: int
+    frame: pl.DataFrame, tokenizer: PreTrainedTokenizerFast, form: Form, *, max_tokens: int, max_new_tokens: int
 ) -> list[Question]:
     """Encode every row, its passage cut so that the answer, or the longest of its options, fits behind it."""
     from rc_pipeline.prompting.encoding import encode_each
-    from rc_pipeline.prompting.tokens import answer_ids
+    from rc_pipeline.prompting.tokens import TextEncoder
 
     rows = frame.to_dicts()
     texts = sorted({text for row in rows for text in row["choices"] or []})
-    ids_of = dict(zip(texts, answer_ids(texts, tokenizer), strict=True))
+    ids_of = dict(zip(texts, TextEncoder(tokenizer, form).answers(texts), strict=True))
     options = [[ids_of[text] for text in row["choices"] or []] for row in rows]
     # A row's own options decide its room, so that no other row of the set changes how it is cut.
     rooms = [max(map(len, own)) if own else max_new_tokens for own in options]
-    encoded: dict[int, Encoded | PromptTooLong] = {}
+    encoded: dict[int, Encoded | RowRefused] = {}
     for room in sorted(set(rooms)):
         here = [i for i, own in enumerate(rooms) if own == room]
         outcomes = encode_each(
             [rows[i] for i in here],
             tokenizer,
-            prompt,
+            form,
             max_tokens=max_tokens,
             room_for_answer=room,
             with_answer=False,
@@ -96,8 +101,22 @@ def read_questions(
     return [_question(row, own, encoded[i]) for i, (row, own) in enumerate(zip(rows, options, strict=True))]
 
 
-def _question(row: Mapping[str, Any], options: list[list[int]], encoded: Encoded | PromptTooLong) -> Question:
+def _question(row: Mapping[str, Any], options: list[list[int]], encoded: Encoded | RowRefused) -> Question:
     about = (row["instruction_id"], row["row_id"], row["template"], list(row["choices"] or []))
     if isinstance(encoded, ValueError):
-        return Question(*about, [], options, 0, "prompt_too_long")
-    return Question(*about, encoded.ids, options, encoded.passage_tokens_cut)
+        return Question(*about, [], options, problem=encoded.reason)
+    return Question(
+        *about,
+        list(encoded.ids),
+        options,
+        encoded.passage_tokens_cut,
+        encoded.shots_dropped,
+        encoded.turns_dropped,
+    )
+
+
+def _read(file: str) -> pl.DataFrame:
+    import polars as pl
+
+    more = [column for column in MORE_COLUMNS if column in pl.read_parquet_schema(file)]
+    return pl.read_parquet(file, columns=[*COLUMNS, *more])

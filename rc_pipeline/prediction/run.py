@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rc_pipeline.prediction.questions import Question
     from rc_pipeline.prediction.row_cache import Result, RowCache
+    from rc_pipeline.prompting.dialogue import Form
     from rc_pipeline.worker import Progress
 
 SCORE_DIGITS = 5
@@ -31,12 +32,17 @@ def predict(spec: dict[str, Any], progress: Progress) -> Outcome:
     """Write the predictions of a spec into spec["out"], computing only rows that no cache knows."""
     from rc_pipeline.models.loading import load_tokenizer
     from rc_pipeline.prediction.row_cache import RowCache
+    from rc_pipeline.prompting.reading import read_prompt
+    from rc_pipeline.prompting.tokens import TextEncoder
 
     started = time.monotonic()
-    _refuse_other_prompt(spec)
     tokenizer = load_tokenizer(Path(spec["base"]["folder"]))
-    questions = _questions(spec, tokenizer)
-    keys = {question.instruction_id: question.key(_identity(spec)) for question in questions if not question.problem}
+    form = read_prompt(spec["prompt"], tokenizer)
+    _refuse_other_prompt(spec, form, tokenizer)
+    questions = _questions(spec, tokenizer, form)
+    end_id = TextEncoder(tokenizer, form).end_id
+    identity = _identity(spec, end_id)
+    keys = {question.instruction_id: question.key(identity) for question in questions if not question.problem}
     pending = Path(spec["pending"]) if "pending" in spec else None
     cache = RowCache(Path(spec["cache"]), weights=spec["weights"], salt=spec["cache_salt"], pending=pending)
     known = cache.read()
@@ -49,7 +55,7 @@ def predict(spec: dict[str, Any], progress: Progress) -> Outcome:
     progress.note(f"{len(questions)} questions, {cached} of them known, {len(missing)} to ask")
     ready = time.monotonic()
     if missing:
-        known |= _compute(spec, missing, tokenizer, cache, progress)
+        known |= _compute(spec, missing, tokenizer, end_id, cache, progress)
     frame = _frame(spec, questions, {name: known[key] for name, key in keys.items()})
     out = Path(spec["out"])
     write_parquet(frame, out / "predictions.parquet")
@@ -63,15 +69,18 @@ def predict(spec: dict[str, Any], progress: Progress) -> Outcome:
     return _outcome(frame, cached=cached, computed=len(missing))
 
 
-def _refuse_other_prompt(spec: Mapping[str, Any]) -> None:
+def _refuse_other_prompt(spec: Mapping[str, Any], form: Form, tokenizer: PreTrainedTokenizerFast) -> None:
     from rc_pipeline.models.loading import adapter_prompt
+    from rc_pipeline.prompting.reading import read_prompt
 
     if spec["adapter"] is None:
         return
-    trained, asked = adapter_prompt(Path(spec["adapter"])), spec["prompt"]
-    texts = ("prompt_input", "prompt_no_input", "response_split")
+    # Read again, so that what a template leaves out equals its default.
+    trained, asked = read_prompt(adapter_prompt(Path(spec["adapter"])), tokenizer).to_dict(), form.to_dict()
     different = [
-        f"{name} ({trained.get(name)!r} != {asked[name]!r})" for name in texts if trained.get(name) != asked[name]
+        f"{name} ({trained.get(name)!r} != {asked.get(name)!r})"
+        for name in sorted({*trained, *asked} - {"name"})
+        if trained.get(name) != asked.get(name)
     ]
     if different:
         raise PromptMismatch(
@@ -81,31 +90,32 @@ def _refuse_other_prompt(spec: Mapping[str, Any]) -> None:
         )
 
 
-def _questions(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> list[Question]:
+def _questions(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, form: Form) -> list[Question]:
     from rc_pipeline.prediction.questions import read_questions, select_rows
-    from rc_pipeline.prompting.template import Prompt
 
     return read_questions(
         select_rows(spec["instructions"], spec["rows"]),
         tokenizer,
-        Prompt.from_dict(spec["prompt"], spec["prompt"]["name"]),
+        form,
         max_tokens=min(spec["answer"]["max_tokens"] or spec["context_tokens"], spec["context_tokens"]),
         max_new_tokens=spec["answer"]["max_new_tokens"],
     )
 
 
-def _identity(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _identity(spec: Mapping[str, Any], end_id: int) -> dict[str, Any]:
     return {
         "weights": spec["weights"],
         "cache_salt": spec["cache_salt"],
         "max_new_tokens": spec["answer"]["max_new_tokens"],
+        "end_id": end_id,
     }
 
 
-def _compute(
+def _compute(  # noqa: PLR0913, PLR0917
     spec: Mapping[str, Any],
     missing: Mapping[str, Question],
     tokenizer: PreTrainedTokenizerFast,
+    end_id: int,
     cache: RowCache,
     progress: Progress,
 ) -> dict[str, Result]:
@@ -125,7 +135,7 @@ def _compute(
         lengths = [len(missing[key].prompt_ids) for key in keys]
         for batch in batches_by_length(lengths, spec["answer"]["batch_size"]):
             asked = {keys[i]: missing[keys[i]] for i in batch}
-            answers = _ask(model, tokenizer, list(asked.values()), spec["answer"]["max_new_tokens"])
+            answers = _ask(model, tokenizer, end_id, list(asked.values()), spec["answer"]["max_new_tokens"])
             unstored |= dict(zip(asked, answers, strict=True))
             if time.monotonic() - last_stored > SECONDS_BETWEEN_SHARDS:
                 cache.write(unstored)
@@ -137,7 +147,7 @@ def _compute(
 
 
 def _ask(
-    model: Any, tokenizer: PreTrainedTokenizerFast, questions: Sequence[Question], max_new_tokens: int
+    model: Any, tokenizer: PreTrainedTokenizerFast, end_id: int, questions: Sequence[Question], max_new_tokens: int
 ) -> list[Result]:
     """Answer one batch, whose questions all have options or all have none."""
     from rc_pipeline.prediction.choices import score_options
@@ -145,8 +155,7 @@ def _ask(
     from rc_pipeline.prediction.row_cache import Result
 
     prompts = [question.prompt_ids for question in questions]
-    eos: int = tokenizer.eos_token_id
-    pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else eos
+    pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     if questions[0].options:
         scored = score_options(model, prompts, [question.options for question in questions], pad)
         rounded = [[round(score, SCORE_DIGITS) for score in own] for own in scored]
@@ -155,15 +164,16 @@ def _ask(
             Result(question.choices[at], len(question.options[at]), finished=True, scores=own)
             for question, own, at in zip(questions, rounded, best, strict=True)
         ]
-    answers = generate(model, prompts, max_new_tokens=max_new_tokens, end_ids=_end_ids(model, eos), pad_id=pad)
+    ends = _end_ids(model, tokenizer.eos_token_id, end_id)
+    answers = generate(model, prompts, max_new_tokens=max_new_tokens, end_ids=ends, pad_id=pad)
     return [Result(_text(tokenizer, ids), len(ids), finished) for ids, finished in answers]
 
 
-def _end_ids(model: Any, eos: int) -> frozenset[int]:
-    """Return every id that ends a text: some models name several."""
+def _end_ids(model: Any, *ends: int) -> frozenset[int]:
+    """Return every id that ends a text or a turn: some models name several."""
     named = getattr(model.generation_config, "eos_token_id", None)
     more = named if isinstance(named, list) else [] if named is None else [named]
-    return frozenset([eos, *more])
+    return frozenset([*ends, *more])
 
 
 def _text(tokenizer: PreTrainedTokenizerFast, ids: list[int]) -> str:
@@ -183,6 +193,8 @@ def _frame(spec: Mapping[str, Any], questions: Sequence[Question], results: Mapp
         "template": pl.String,
         "prompt_tokens": pl.Int32,
         "passage_tokens_cut": pl.Int32,
+        "shots_dropped": pl.Int32,
+        "turns_dropped": pl.Int32,
         "answer": pl.String,
         "choice": pl.Int8,
         "choice_scores": pl.List(pl.Float32),
@@ -205,6 +217,8 @@ def _row(question: Question, result: Result | None) -> dict[str, Any]:
     return about | {
         "prompt_tokens": len(question.prompt_ids),
         "passage_tokens_cut": question.passage_tokens_cut,
+        "shots_dropped": question.shots_dropped,
+        "turns_dropped": question.turns_dropped,
         "answer": result.answer,
         "choice": None if scores is None else scores.index(max(scores)),
         "choice_scores": scores,
@@ -214,22 +228,25 @@ def _row(question: Question, result: Result | None) -> dict[str, Any]:
 
 
 def _outcome(frame: pl.DataFrame, *, cached: int, computed: int) -> Outcome:
-    too_long = int((frame["problem"] == "prompt_too_long").sum())
+    counted = frame["problem"].drop_nulls().value_counts(sort=True)
+    problems: dict[str, JSON] = {"prompt_too_long": 0, **dict(counted.iter_rows())}
     unfinished = int((~frame["finished"] & frame["problem"].is_null()).sum())
     metadata: dict[str, JSON] = {
         "rows": frame.height,
         "cached_rows": cached,
         "computed_rows": computed,
-        "prompt_too_long": too_long,
+        **problems,
         "passages_cut": int((frame["passage_tokens_cut"] > 0).sum()),
+        "shots_dropped": int(frame["shots_dropped"].sum()),
+        "turns_dropped": int(frame["turns_dropped"].sum()),
         "answers_cut_off": unfinished,
         "predictions": preview(frame.select("instruction_id", "answer", "choice", "answer_tokens", "problem")),
     }
     fits = Check(
         "every_prompt_fits",
-        passed=too_long == 0,
+        passed=counted.is_empty(),
         blocking=False,
-        description="No question is too long for the model; one that is counts as answered wrong.",
-        metadata={"too_long": too_long},
+        description="The prompt holds all of every question; a question that it cannot hold counts as answered wrong.",
+        metadata=problems,
     )
     return Outcome(metadata=metadata, checks=(fits,), tables={"predictions": ["predictions.parquet"]})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -14,14 +13,12 @@ _FLAG_LETTERS = range(0x1F1E6, 0x1F200)
 _GUESSES = 6
 
 
-def cut_places(passage: str, token_ends: Iterable[int] | None) -> list[int]:
+def cut_places(passage: str, token_ends: Iterable[int]) -> list[int]:
     """Return the lengths that the passage may be cut to, shortest (0) first, its full length left out.
 
-    They are the ends of tokens, or of any character when the tokenizer does not tell, but never
-    a place inside what a reader sees as one character.
+    They are the ends of tokens, but never a place inside what a reader sees as one character.
     """
-    ends = range(len(passage)) if token_ends is None else token_ends
-    return sorted({0} | {end for end in ends if 0 < end < len(passage) and not _joined(passage, end)})
+    return sorted({0} | {end for end in token_ends if 0 < end < len(passage) and not _joined(passage, end)})
 
 
 def _joined(text: str, place: int) -> bool:
@@ -53,13 +50,14 @@ class CutSearch:
         self.guess = max(0, min(self.guess, self.too_long - 1))
 
     @classmethod
-    def starting_from(cls, places: list[int], budget: int, *, passage_length: int, tokens: int) -> CutSearch:
+    def starting_from(cls, places: list[int], budget: int, *, tokens: int) -> CutSearch:
         """Start where the uncut prompt's tokens say that the passage should end."""
-        overshoot = tokens - budget
-        guess = len(places) - overshoot
-        if len(places) > tokens:  # places are characters rather than tokens
-            guess = bisect_right(places, passage_length * max(0, budget) // max(1, tokens)) - 1
-        return cls(places, budget, guess)
+        return cls(places, budget, len(places) - (tokens - budget))
+
+    @classmethod
+    def halving(cls, places: list[int], budget: int) -> CutSearch:
+        """Start in the middle, where places are no tokens and nothing can be guessed."""
+        return cls(places, budget, len(places) // 2, tried=_GUESSES)
 
     @property
     def done(self) -> bool:

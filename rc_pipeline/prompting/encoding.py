@@ -1,14 +1,15 @@
-"""Instructions as token ids and labels, the passage cut where the prompt would not fit."""
+"""Instructions as token ids and labels: one path for training, prediction, chat and export."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
-from rc_pipeline.prompting.cutting import CutSearch, cut_places
-from rc_pipeline.prompting.template import Prompt, has_text
+from rc_pipeline.prompting.dialogue import Form, RowRefused, read_dialogue, row_name
+from rc_pipeline.prompting.fitting import FittingRow, fit
 from rc_pipeline.prompting.tokens import TextEncoder
 
 if TYPE_CHECKING:
@@ -16,23 +17,34 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 MASKED = -100
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 512
 
 LossOn = Literal["answer", "everything"]
 
 
-class PromptTooLong(ValueError):
-    """Rows whose prompts do not fit even when nothing of their passages is left."""
+class PromptTooLong(RowRefused):
+    """A row whose prompt does not fit even when nothing of its passage, examples and history is left."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """One row as a model sees it; labels are -100 where no loss is taken."""
+    """One row as a model sees it: the first `masked` ids teach nothing; what did not fit is counted."""
 
-    ids: list[int]
-    labels: list[int]
+    ids: Sequence[int]
+    masked: int
     prompt_tokens: int
-    passage_tokens_cut: int
+    passage_tokens_cut: int = 0
+    shots_dropped: int = 0
+    turns_dropped: int = 0
+
+    @property
+    def labels(self) -> list[int]:
+        """The ids, and -100 where no loss is taken."""
+        return [MASKED] * self.masked + list(self.ids[self.masked :])
+
+    def compact(self) -> Encoded:
+        """Return the same with four bytes an id, to be kept."""
+        return replace(self, ids=array("i", self.ids))
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class _Limits:
     max_tokens: int
     room_for_answer: int
     loss_on: str
+    with_answer: bool
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1 or self.room_for_answer < 0:
@@ -51,111 +64,63 @@ class _Limits:
             raise ValueError(f"loss_on: {self.loss_on!r} is neither 'answer' nor 'everything'")
 
 
-@dataclass
-class _Row:
-    """A row on its way: what it says, and the ids found for it."""
-
-    name: str
-    instruction: str
-    input: str
-    start: int
-    end: int
-    answer: list[int]
-    budget: int
-    ids: list[int] = field(default_factory=list)
-    uncut: int = 0
-
-    def text(self, prompt: Prompt, passage_characters: int | None = None) -> str:
-        """Render the prompt with the passage's first characters, by default with all of it."""
-        shown = self.input
-        if passage_characters is not None:
-            shown = self.input[: self.start + passage_characters] + self.input[self.end :]
-        # The uncut input chooses the template: cutting a passage away must not change the prompt's form.
-        return prompt.fill(self.instruction, shown, with_input=has_text(self.input))
-
-    def too_long(self, limits: _Limits) -> PromptTooLong:
-        """Say by how much the row does not fit."""
-        room = f", {len(self.answer)} for the answer" if self.answer else ""
-        room += f", {limits.room_for_answer} kept free" if limits.room_for_answer else ""
-        return PromptTooLong(
-            f"{self.name}: the prompt has {self.uncut} tokens, {len(self.ids)} without its passage{room}, "
-            f"and max_tokens is {limits.max_tokens}; raise max_tokens or shorten the template"
-        )
+def render(row: Mapping[str, Any], form: Form, *, with_answer: bool = False) -> str:
+    """Return a row's whole prompt as text, with its answer where asked; nothing is cut."""
+    text = form.compose(read_dialogue(row)).text()
+    if not with_answer:
+        return text
+    before, after = form.around_answer()
+    return f"{text}{before}{row['output']}{after}"
 
 
 def encode(  # noqa: PLR0913
     row: Mapping[str, Any],
     tokenizer: PreTrainedTokenizerBase,
-    prompt: Prompt,
+    form: Form,
     *,
     max_tokens: int,
     room_for_answer: int = 0,
     loss_on: str = "answer",
     with_answer: bool = True,
 ) -> Encoded:
-    """Encode one row; with an output (and `with_answer`) for training, else its prompt alone."""
-    limits = _Limits(max_tokens, room_for_answer, loss_on)
-    encoded = _encode_rows([row], TextEncoder(tokenizer, prompt), prompt, limits, with_answer)[0]
-    if isinstance(encoded, PromptTooLong):
+    """Encode one row; with an output (and `with_answer`) for training, else its prompt alone; raises RowRefused."""
+    limits = _Limits(max_tokens, room_for_answer, loss_on, with_answer)
+    encoded = _encode_rows([row], TextEncoder(tokenizer, form), limits)[0]
+    if isinstance(encoded, RowRefused):
         raise encoded
     return encoded
-
-
-def encode_many(  # noqa: PLR0913
-    rows: pl.DataFrame | Iterable[Mapping[str, Any]],
-    tokenizer: PreTrainedTokenizerBase,
-    prompt: Prompt,
-    *,
-    max_tokens: int,
-    room_for_answer: int = 0,
-    loss_on: str = "answer",
-    with_answer: bool = True,
-) -> list[Encoded]:
-    """Encode rows in order; raises PromptTooLong, naming the first of the rows that cannot fit."""
-    outcomes = encode_each(
-        rows,
-        tokenizer,
-        prompt,
-        max_tokens=max_tokens,
-        room_for_answer=room_for_answer,
-        loss_on=loss_on,
-        with_answer=with_answer,
-    )
-    refused = [outcome for outcome in outcomes if isinstance(outcome, PromptTooLong)]
-    if refused:
-        rest = f"\n({len(refused)} of {len(outcomes)} rows do not fit)" if len(refused) > 1 else ""
-        raise PromptTooLong(f"{refused[0]}{rest}")
-    return [outcome for outcome in outcomes if isinstance(outcome, Encoded)]
 
 
 def encode_each(  # noqa: PLR0913
     rows: pl.DataFrame | Iterable[Mapping[str, Any]],
     tokenizer: PreTrainedTokenizerBase,
-    prompt: Prompt,
+    form: Form,
     *,
     max_tokens: int,
     room_for_answer: int = 0,
     loss_on: str = "answer",
     with_answer: bool = True,
-) -> list[Encoded | PromptTooLong]:
-    """Encode rows in order; a row that cannot fit has its PromptTooLong in its place."""
-    limits = _Limits(max_tokens, room_for_answer, loss_on)
-    encoder = TextEncoder(tokenizer, prompt)
-    return [
-        encoded for batch in _batches(rows) for encoded in _encode_rows(batch, encoder, prompt, limits, with_answer)
-    ]
+) -> Iterator[Encoded | RowRefused]:
+    """Encode rows in order, a few hundred at a time; a row that the prompt cannot hold has the reason in its place."""
+    limits = _Limits(max_tokens, room_for_answer, loss_on, with_answer)
+    encoder = TextEncoder(tokenizer, form)
+    return (encoded for batch in _batches(rows) for encoded in _encode_rows(batch, encoder, limits))
 
 
-def supervised_span_is_exact(encoded: Encoded, tokenizer: PreTrainedTokenizerBase, output: str) -> bool:
-    """Tell whether the ids after the prompt are all supervised and read as the output and EOS, nothing else."""
-    start = encoded.prompt_tokens
-    span, before = encoded.labels[start:], encoded.labels[:start]
-    # With the loss on everything the prompt is supervised too, the BOS in front of it aside.
-    all_or_nothing = set(before) <= {MASKED} or (MASKED not in before[1:] and before[1:] == encoded.ids[1:start])
-    if span != encoded.ids[start:] or not all_or_nothing:
-        return False
-    text = tokenizer.decode(span, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-    return bool(text == f"{output}{tokenizer.eos_token}")
+def exact_spans(
+    examples: Iterable[tuple[Encoded, str]], tokenizer: PreTrainedTokenizerBase, form: Form
+) -> Iterator[bool]:
+    """Tell of each example whether what the loss is taken on reads as its output and the end, nothing else.
+
+    With the loss on everything the prompt is learnt too, but for what the tokenizer put in front.
+    """
+    encoder = TextEncoder(tokenizer, form)
+    waiting = iter(examples)
+    while batch := list(islice(waiting, ROWS_AT_ONCE)):
+        spans = [encoded.ids[encoded.prompt_tokens :] for encoded, _ in batch]
+        read = encoder.read_as(spans, [output for _, output in batch])
+        for (encoded, _), exact in zip(batch, read, strict=True):
+            yield exact and encoded.masked in {encoded.prompt_tokens, encoder.front_tokens}
 
 
 def _batches(rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
@@ -167,56 +132,44 @@ def _batches(rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> Iterator[list[
 
 
 def _encode_rows(
-    batch: Sequence[Mapping[str, Any]],
-    encoder: TextEncoder,
-    prompt: Prompt,
-    limits: _Limits,
-    with_answer: bool,
-) -> list[Encoded | PromptTooLong]:
-    outputs = [row.get("output") if with_answer else None for row in batch]
+    batch: Sequence[Mapping[str, Any]], encoder: TextEncoder, limits: _Limits
+) -> list[Encoded | RowRefused]:
+    outputs = [row.get("output") if limits.with_answer else None for row in batch]
     answers = iter(encoder.answers([str(output) for output in outputs if output is not None]))
-    rows = [
-        _read(row, [] if output is None else next(answers), limits) for row, output in zip(batch, outputs, strict=True)
-    ]
-    encodings = encoder.prompts([row.text(prompt) for row in rows])
-    searches: list[tuple[_Row, CutSearch]] = []
-    for row, encoding in zip(rows, encodings, strict=True):
-        row.ids, row.uncut = encoding.ids, len(encoding.ids)
-        if row.uncut > row.budget and row.end > row.start:
-            start = prompt.input_position(row.instruction) + row.start
-            places = cut_places(row.input[row.start : row.end], encoding.ends_after(start))
-            length = row.end - row.start
-            search = CutSearch.starting_from(places, row.budget, passage_length=length, tokens=row.uncut)
-            searches.append((row, search))
-    _cut(searches, encoder, prompt)
-    return [
-        row.too_long(limits) if len(row.ids) > row.budget else _label(row, limits, encoder.bos_tokens) for row in rows
-    ]
+    found: list[FittingRow | RowRefused] = []
+    for row, output in zip(batch, outputs, strict=True):
+        answer = [] if output is None else next(answers)
+        try:
+            found.append(_read(row, answer, limits, encoder.form))
+        except RowRefused as refused:
+            found.append(RowRefused(refused.reason, f"{row_name(row)}: {refused}"))
+    fit([row for row in found if isinstance(row, FittingRow)], encoder)
+    return [row if isinstance(row, RowRefused) else _outcome(row, limits, encoder.front_tokens) for row in found]
 
 
-def _cut(searches: list[tuple[_Row, CutSearch]], encoder: TextEncoder, prompt: Prompt) -> None:
-    """Try one place of every row that is too long at a time, until all are settled."""
-    while searches:
-        texts = [row.text(prompt, search.places[search.guess]) for row, search in searches]
-        for (row, search), encoding in zip(searches, encoder.prompts(texts), strict=True):
-            # The shortest is kept too: when even an empty passage is too long, it says by how much.
-            if len(encoding.ids) <= row.budget or search.guess == 0:
-                row.ids = encoding.ids
-            search.tell(len(encoding.ids))
-        searches = [(row, search) for row, search in searches if not search.done]
-
-
-def _read(row: Mapping[str, Any], answer: list[int], limits: _Limits) -> _Row:
-    text = str(row.get("input") or "")
-    start, end = row.get("passage_start", -1), row.get("passage_end", -1)
-    if start is None or end is None or not 0 <= start <= end <= len(text):
-        start = end = -1
-    name = str(row.get("instruction_id") or row.get("row_id") or "row")
+def _read(row: Mapping[str, Any], answer: list[int], limits: _Limits, form: Form) -> FittingRow:
+    dialogue = read_dialogue(row)
+    start, end = row.get("passage_start"), row.get("passage_end")
+    if start is None or end is None or not 0 <= start <= end <= len(dialogue.input):
+        start = end = 0
     budget = limits.max_tokens - limits.room_for_answer - len(answer)
-    return _Row(name, str(row["instruction"] or ""), text, start, end, answer, budget)
+    return FittingRow(row_name(row), dialogue, form.compose(dialogue), start, end, answer, budget)
 
 
-def _label(row: _Row, limits: _Limits, bos_tokens: int) -> Encoded:
-    ids = row.ids + row.answer
-    masked = len(row.ids) if limits.loss_on == "answer" else bos_tokens
-    return Encoded(ids, [MASKED] * masked + ids[masked:], len(row.ids), row.uncut - len(row.ids))
+def _outcome(row: FittingRow, limits: _Limits, front_tokens: int) -> Encoded | PromptTooLong:
+    if not row.fits:
+        room = f", {len(row.answer)} for the answer" if row.answer else ""
+        room += f", {limits.room_for_answer} kept free" if limits.room_for_answer else ""
+        return PromptTooLong(
+            "prompt_too_long",
+            f"{row.name}: the prompt has {row.uncut} tokens, {len(row.ids)} without all that may be cut{room}, "
+            f"and max_tokens is {limits.max_tokens}; raise max_tokens or shorten the template",
+        )
+    return Encoded(
+        row.ids + row.answer,
+        masked=len(row.ids) if limits.loss_on == "answer" else front_tokens,
+        prompt_tokens=len(row.ids),
+        passage_tokens_cut=row.passage_tokens_cut,
+        shots_dropped=row.shots_dropped,
+        turns_dropped=row.turns_dropped,
+    )

@@ -1,14 +1,27 @@
-"""Prompt templates: how an instruction and its input become the text that a model reads."""
+"""Prompt templates in files: alpaca-lora's JSON format, with places for a system text and earlier turns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cached_property, lru_cache
 from string import Formatter
+from typing import Any
 
-PLACEHOLDERS = ("instruction", "input")
-FIELDS = ("prompt_input", "prompt_no_input", "response_split")
+from rc_pipeline.prompting.dialogue import INPUT, OWN, ROW, Composed, Dialogue, Exchange, Piece, RowRefused, has_text
+
+# Which names stand in braces in which text; alpaca-lora's own templates know the first two alone.
+PLACEHOLDERS = {
+    "prompt_input": ("instruction", "input", "system", "round"),
+    "prompt_no_input": ("instruction", "input", "system", "round"),
+    "system": ("system",),
+    "answer": ("output",),
+    "turn": ("prompt", "answer"),
+}
+REQUIRED = {"system": ("system",), "answer": ("output",), "turn": ("prompt", "answer")}
+Fields = tuple[tuple[str, str | None], ...]
+# An example in a format without turns: a whole prompt and its answer.
+SOLVED: Fields = (("", "prompt"), ("", "answer"))
 
 
 class PromptError(ValueError):
@@ -17,65 +30,137 @@ class PromptError(ValueError):
 
 @dataclass(frozen=True)
 class Prompt:
-    """A template in alpaca-lora's format: literal braces are doubled, as in str.format."""
+    """A template file: literal braces are doubled, as in str.format; what each text is for, docs/catalog.md says."""
 
     name: str
     prompt_input: str
     prompt_no_input: str
     response_split: str
+    system: str = "{system}"
+    default_system: str = ""
+    answer: str = "{output}"
+    turn: str | None = None
+    separator: str = "\n\n"
+    strip: bool = False
+
+    begun = False
+    end_of_answer = None
 
     def __post_init__(self) -> None:
-        problems = [problem for field in FIELDS[:2] for problem in _problems(self.name, field, getattr(self, field))]
-        if problems:
-            raise PromptError("\n".join(problems))
+        found = [
+            problem
+            for field in PLACEHOLDERS
+            if getattr(self, field) is not None
+            for problem in problems_of(field, getattr(self, field))
+        ]
+        found += [] if found else [f"{field}: {remedy}" for field, remedy in contradictions(self.to_dict())]
+        if found:
+            raise PromptError("\n".join(f"prompt {self.name}: {problem}" for problem in found))
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, object], name: str | None = None) -> Prompt:
+    def from_dict(cls, data: Mapping[str, Any], name: str | None = None) -> Prompt:
         """Read a template as its JSON file holds it; other keys, such as a description, are left aside."""
         name = name if name is not None else str(data.get("name", "prompt"))
-        wrong = [field for field in FIELDS if not isinstance(data.get(field), str)]
+        given: dict[str, Any] = {}
+        wrong = []
+        for field in fields(cls)[1:]:
+            value = data.get(field.name)
+            if value is None and field.default is not MISSING:
+                continue
+            kind, remedy = (bool, "true or false") if field.name == "strip" else (str, "a string")
+            if not isinstance(value, kind):
+                wrong.append(f"prompt {name}: {field.name}: {value!r} is no text; write {remedy}")
+            given[field.name] = value
         if wrong:
-            raise PromptError(
-                "\n".join(f"prompt {name}: {field}: {data.get(field)!r} is no text; write a string" for field in wrong)
-            )
-        return cls(name, *(str(data[field]) for field in FIELDS))
+            raise PromptError("\n".join(wrong))
+        return cls(name, **given)
 
-    def to_dict(self) -> dict[str, str]:
-        """Return the template as plain data that `from_dict` reads back."""
-        return {"name": self.name, **{field: getattr(self, field) for field in FIELDS}}
+    def to_dict(self) -> dict[str, Any]:
+        """Return the template as plain data that `from_dict` reads back, defaults left out."""
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
 
-    def render(self, instruction: str, input: str) -> str:
-        """Return the prompt's text; an input without a visible character selects `prompt_no_input`."""
-        return self.fill(instruction, input, with_input=has_text(input))
+    def compose(self, dialogue: Dialogue) -> Composed:
+        """Write a dialogue down up to where the answer comes."""
+        self._refuse_what_has_no_place(dialogue)
+        system, number = dialogue.system or self.default_system, 1
+        pieces: list[Piece] = []
+        for exchange in (*dialogue.shots, *dialogue.history):
+            if self.turn is None:
+                pieces += self._exchange(exchange, exchange.system or self.default_system, 1, SOLVED)
+                pieces.append((self.separator, OWN))
+            else:
+                pieces += self._exchange(exchange, system, number, parse(self.turn))
+                system, number = "", number + 1
+        text = self.prompt_input if dialogue.with_input else self.prompt_no_input
+        pieces += self._filled(parse(text), dialogue.instruction, dialogue.input, system, number)
+        return Composed(pieces, len(dialogue.input) - len(dialogue.input.lstrip()) if self.strip else 0)
 
-    def fill(self, instruction: str, input: str, *, with_input: bool) -> str:
-        """Fill the template that `with_input` selects, whatever the input holds."""
-        values = {"instruction": instruction, "input": input}
-        pieces = _pieces(self.prompt_input if with_input else self.prompt_no_input)
-        return "".join(literal if field is None else values[field] for literal, field in pieces)
+    def around_answer(self) -> tuple[str, str]:
+        """Return the text before and after an answer."""
+        parsed = parse(self.answer)
+        at = parsed.index(("", "output"))
+        return "".join(own for own, _ in parsed[:at]), "".join(own for own, _ in parsed[at:])
 
-    def input_position(self, instruction: str) -> int:
-        """Return where the input begins in the text that `prompt_input` makes, -1 when it has no place there."""
-        position = 0
-        for literal, field in _pieces(self.prompt_input):
-            if field == "input":
-                return position
-            position += len(literal) if field is None else len(instruction)
-        return -1
-
-    def literal_text(self) -> str:
+    def own_text(self) -> str:
         """Return the text that is the template's own."""
-        texts = (self.prompt_input, self.prompt_no_input)
-        return "\n".join(literal for text in texts for literal, field in _pieces(text) if field is None)
+        texts = [text for field in PLACEHOLDERS if (text := getattr(self, field)) is not None]
+        literals = [literal for text in texts for literal, field in parse(text) if field is None]
+        return "\n".join([*literals, self.separator])
 
+    def _exchange(self, exchange: Exchange, system: str, number: int, solved: Fields) -> Iterator[Piece]:
+        """Yield an example or turn: its prompt, then its answer."""
+        text = self.prompt_input if has_text(exchange.input) else self.prompt_no_input
+        for literal, field in solved:
+            if field == "prompt":
+                asked = self._filled(parse(text), exchange.instruction, exchange.input, system, number)
+                # Only the question's own passage is ever cut.
+                yield from ((text, OWN if kind == OWN else ROW) for text, kind in asked)
+            elif field == "answer":
+                before, after = self.around_answer()
+                yield from ((before, OWN), (self._bare(exchange.output), ROW), (after, OWN))
+            else:
+                yield literal, OWN
 
-def has_text(text: str) -> bool:
-    """Tell whether there is anything to read: "0" is text, blank lines are not."""
-    return bool(text.strip())
+    def _filled(self, parsed: Fields, instruction: str, input: str, system: str, number: int) -> list[Piece]:
+        pieces: list[Piece] = []
+        for literal, field in parsed:
+            if field is None:
+                pieces.append((literal, OWN))
+            elif field == "instruction":
+                pieces.append((self._bare(instruction), ROW))
+            elif field == "input":
+                pieces.append((self._bare(input), INPUT))
+            elif field == "round":
+                pieces.append((str(number), OWN))
+            elif system:
+                pieces += [(self._bare(system), ROW) if name else (own, OWN) for own, name in parse(self.system)]
+        return pieces
+
+    def _bare(self, words: str) -> str:
+        return words.strip() if self.strip else words
+
+    @cached_property
+    def _has_system(self) -> bool:
+        return "system" in _names(self.prompt_input)
+
+    def _refuse_what_has_no_place(self, dialogue: Dialogue) -> None:
+        systems = [dialogue.system, *(shot.system for shot in dialogue.shots if self.turn is None)]
+        if any(systems) and not self._has_system:
+            raise RowRefused(
+                "system_has_no_place",
+                f"prompt {self.name} has no place for a system text ({next(filter(None, systems))[:60]!r}); "
+                "use a prompt template with {system}, or a task template without a system text",
+            )
+        if dialogue.history and self.turn is None:
+            raise RowRefused(
+                "history_has_no_place",
+                f"prompt {self.name} has no place for earlier turns ({len(dialogue.history)} of them); "
+                "use a prompt template with `turn`, or leave the history out",
+            )
 
 
 @lru_cache(maxsize=256)
-def _pieces(text: str) -> tuple[tuple[str, str | None], ...]:
+def parse(text: str) -> Fields:
     """Split a template once into (literal, None) and ("", field) pieces, so that no row is ever parsed."""
     pieces: list[tuple[str, str | None]] = []
     for literal, field, _, _ in Formatter().parse(text):
@@ -86,16 +171,38 @@ def _pieces(text: str) -> tuple[tuple[str, str | None], ...]:
     return tuple(pieces)
 
 
-def _problems(name: str, field: str, text: str) -> list[str]:
-    place = f"prompt {name}: {field}"
+def problems_of(field: str, text: str) -> list[str]:
+    """Return what is wrong with one text of a template, each with its field and remedy."""
     try:
         parsed = list(Formatter().parse(text))
     except ValueError as error:
-        return [f"{place}: {text!r}: {error}; write a literal brace twice: {{{{ or }}}}"]
-    allowed = "{instruction} and {input}"
+        return [f"{field}: {text!r}: {error}; write a literal brace twice: {{{{ or }}}}"]
+    allowed = PLACEHOLDERS[field]
+    listed = " and ".join(f"{{{name}}}" for name in allowed)
     problems = []
     for _, placeholder, spec, conversion in parsed:
-        if placeholder is not None and (placeholder not in PLACEHOLDERS or spec or conversion):
+        if placeholder is not None and (placeholder not in allowed or spec or conversion):
             shown = placeholder + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
-            problems.append(f"{place}: {{{shown}}} is not one of {allowed}; write a literal brace twice: {{{{ or }}}}")
-    return problems
+            problems.append(f"{field}: {{{shown}}} is not one of {listed}; write a literal brace twice: {{{{ or }}}}")
+    named = [placeholder for _, placeholder, _, _ in parsed]
+    return problems + [
+        f"{field}: {{{name}}} stands there {named.count(name)} times; write it once"
+        for name in REQUIRED.get(field, ())
+        if named.count(name) != 1
+    ]
+
+
+def contradictions(texts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (field, remedy) for texts, each right in itself, of which one keeps another from being said."""
+    with_input, without = ("system" in _names(texts[field]) for field in ("prompt_input", "prompt_no_input"))
+    if with_input != without:
+        return [("prompt_no_input" if with_input else "prompt_input", "has no {system}, and the other prompt has it")]
+    return [
+        (field, "would never be said: prompt_input and prompt_no_input have no {system}; write it where it goes")
+        for field in ("system", "default_system")
+        if texts.get(field) and not with_input
+    ]
+
+
+def _names(text: str) -> set[str]:
+    return {field for _, field in parse(text) if field is not None}

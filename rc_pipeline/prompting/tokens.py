@@ -2,74 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from rc_pipeline.prompting.template import Prompt, PromptError
+from rc_pipeline.prompting.dialogue import INPUT, OWN, Composed, Form
+from rc_pipeline.prompting.template import PromptError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-@dataclass(frozen=True)
-class TextIds:
-    """The ids of a text; `offsets` tells the characters of each id, where the tokenizer knows them."""
-
-    ids: list[int]
-    offsets: Callable[[], list[tuple[int, int]]] | None
-
-    def ends_after(self, start: int) -> list[int] | None:
-        """Return where tokens end, counted from the character `start`."""
-        return None if self.offsets is None else [end - start for _, end in self.offsets()]
-
-
 class TextEncoder:
-    """A tokenizer as one prompt template needs it."""
+    """A tokenizer as one prompt template needs it.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> None:
-        self.tokenizer = tokenizer
-        self._front = front_ids(tokenizer)
-        # "</s>" in a row is text and must not end it. Only a template may name special tokens.
-        own_text = prompt.literal_text()
-        self._split_special = not any(token and token in own_text for token in tokenizer.all_special_tokens)
+    Special tokens are read in the template's own words alone; in a row, "</s>" is four characters.
+    """
 
-    def prompts(self, texts: Sequence[str]) -> list[TextIds]:
-        """Return the ids of whole prompts, begun as the tokenizer begins a text."""
-        if not texts:
-            return []
-        batch = _tokenise(self.tokenizer, texts, split_special=self._split_special)
-        encodings: list[Any] = getattr(batch, "encodings", None) or [None] * len(texts)
-        return [
-            TextIds(self._begun(list(ids)), None if encoding is None else _offsets_of(encoding))
-            for ids, encoding in zip(batch["input_ids"], encodings, strict=True)
-        ]
-
-    def answers(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the ids of answers, each ended by EOS."""
-        return answer_ids(texts, self.tokenizer)
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, form: Form) -> None:
+        self.tokenizer, self.form = tokenizer, form
+        named = named_tokens(tokenizer, form.own_text())
+        self._backend, self._stand_ins, self._ids = _backend(tokenizer, named)
+        self._named = re.compile("|".join(map(re.escape, named))) if named else None
+        self._front = [] if form.begun else front_ids(tokenizer)
+        self.end_text = form.end_of_answer or tokenizer.eos_token
+        if self.end_text is None:
+            raise PromptError(
+                f"tokenizer {tokenizer.name_or_path or type(tokenizer).__name__}: eos_token: None; "
+                "answers need an end, so name one in tokenizer_config.json"
+            )
+        self.end_id = int(self._backend.token_to_id(self.end_text))
+        before, self._after = form.around_answer()
+        # A tokenizer that marks the beginning of every text with a space would make two of them.
+        self._before = before[1:] if before.startswith(" ") and self._marks_spaces() else before
 
     @property
-    def bos_tokens(self) -> int:
+    def front_tokens(self) -> int:
         """How many ids stand in front of every prompt."""
         return len(self._front)
+
+    def text(self, prompt: Composed) -> str:
+        """Return a prompt's text for this encoder, the template's special tokens replaced by what stands for them."""
+        if self._named is None:
+            return prompt.text()
+        return "".join([self._own(text) if kind == OWN else text for text, kind in prompt.pieces])
+
+    def input_at(self, prompt: Composed) -> int | None:
+        """Return where the input begins in `text`, or would without the blanks it lost; None where it has no place."""
+        position = 0
+        for text, kind in prompt.pieces:
+            if kind == INPUT:
+                return position - prompt.lost
+            position += len(self._own(text) if kind == OWN else text)
+        return None
+
+    def prompts(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of whole prompts, begun as the tokenizer begins a text."""
+        encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [self._begun(self._real(encoding.ids)) for encoding in encodings]
+
+    def token_ends(self, text: str) -> list[int]:
+        """Return the characters of a text where tokens end."""
+        return [end for _, end in self._backend.encode(text, add_special_tokens=False).offsets]
+
+    def answers(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of answers or options, each ended; what training and option scores both read."""
+        before, after = self._own(self._before), self._own(self._after)
+        framed = [f"{before}{text}{after}" for text in texts]
+        encodings = self._backend.encode_batch_fast(framed, add_special_tokens=False)
+        return [[*self._real(encoding.ids), self.end_id] for encoding in encodings]
+
+    def read_as(self, spans: Sequence[Sequence[int]], outputs: Sequence[str]) -> list[bool]:
+        """Tell of each span of ids whether it decodes to the output and its end, nothing else."""
+        texts = self.tokenizer.backend_tokenizer.decode_batch([list(span) for span in spans], skip_special_tokens=False)
+        return [
+            text == f"{self._before}{output}{self._after}{self.end_text}"
+            for text, output in zip(texts, outputs, strict=True)
+        ]
 
     def _begun(self, ids: list[int]) -> list[int]:
         # A template that writes its BOS out has it already.
         return ids if ids[: len(self._front)] == self._front else [*self._front, *ids]
 
+    def _own(self, text: str) -> str:
+        return text if self._named is None else self._named.sub(lambda found: self._stand_ins[found.group()], text)
 
-def answer_ids(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    """Return the ids of answers or options, each ended by EOS; what training and option scores both read."""
-    if not texts:
-        return []
-    if tokenizer.eos_token_id is None:
-        raise PromptError(
-            f"tokenizer {tokenizer.name_or_path or type(tokenizer).__name__}: eos_token: None; "
-            "answers need an end, so name one in tokenizer_config.json"
-        )
-    batch = _tokenise(tokenizer, texts, split_special=True)
-    return [[*ids, tokenizer.eos_token_id] for ids in batch["input_ids"]]
+    def _real(self, ids: list[int]) -> list[int]:
+        real = self._ids
+        return [real.get(token, token) for token in ids] if real else ids
+
+    def _marks_spaces(self) -> bool:
+        return self._backend.encode("a", add_special_tokens=False).tokens[0][0] in "▁Ġ"
+
+
+def special_texts(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Return the special tokens as they are written."""
+    return sorted(
+        {*tokenizer.all_special_tokens, *(str(t) for t in tokenizer.added_tokens_decoder.values() if t.special)}
+    )
+
+
+def named_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[str, ...]:
+    """Return the added tokens, special or not, that a text names; the longest first, as they are matched."""
+    added = {str(token) for token in tokenizer.added_tokens_decoder.values()}
+    return tuple(sorted((token for token in added if token and token in text), key=lambda token: (-len(token), token)))
 
 
 def front_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -82,17 +121,24 @@ def front_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return []
 
 
-def _offsets_of(encoding: Any) -> Callable[[], list[tuple[int, int]]]:
-    return lambda: list(encoding.offsets)
+@lru_cache(maxsize=8)
+def _backend(tokenizer: PreTrainedTokenizerBase, named: tuple[str, ...]) -> tuple[Any, dict[str, str], dict[Any, Any]]:
+    """Return a copy that reads special tokens as text, what stands for the named ones, and the ids these stand for."""
+    from tokenizers import AddedToken, Tokenizer
 
-
-def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, split_special: bool) -> Any:
-    return tokenizer(
-        list(texts),
-        add_special_tokens=False,
-        split_special_tokens=split_special,
-        return_attention_mask=False,
-        truncation=False,
-        padding=False,
-        verbose=False,
-    )
+    data = json.loads(tokenizer.backend_tokenizer.to_str())
+    for token in data["added_tokens"]:
+        # Those that are not special would be found in rows whatever is asked for.
+        token["special"] = token["special"] or token["content"] in named
+    copy = Tokenizer.from_str(json.dumps(data))
+    copy.no_padding()
+    copy.no_truncation()
+    copy.encode_special_tokens = True
+    nonce = token_hex(8)
+    known = {str(token): token for token in tokenizer.added_tokens_decoder.values()}
+    stand_ins = {text: f"{nonce}x{i}x" for i, text in enumerate(named)}
+    for text, stand_in in stand_ins.items():
+        flags = {flag: getattr(known[text], flag) for flag in ("lstrip", "rstrip", "single_word", "normalized")}
+        copy.add_tokens([AddedToken(stand_in, special=False, **flags)])
+    ids = {copy.token_to_id(stand_in): copy.token_to_id(text) for text, stand_in in stand_ins.items()}
+    return copy, stand_ins, ids

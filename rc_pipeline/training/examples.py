@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from rc_pipeline.lake.outcome import JSON
+    from rc_pipeline.prompting.dialogue import Form
     from rc_pipeline.prompting.encoding import Encoded
-    from rc_pipeline.prompting.template import Prompt
 
 COLUMNS = ["instruction_id", "row_id", "instruction", "input", "passage_start", "passage_end", "output", "order"]
+# Not every dataset speaks of these.
+MORE_COLUMNS = ["system", "history"]
 
 
 class NothingToLearn(ValueError):
@@ -28,12 +31,15 @@ class NothingToLearn(ValueError):
 
 @dataclass(frozen=True)
 class Examples:
-    """Encoded examples with the outputs they came from, and how many rows were taken and dropped, by reason."""
+    """Encoded examples, what they were taken from, how many rows were dropped by reason, and the prompt's texts."""
 
     encoded: list[Encoded]
     outputs: list[str]
+    # Outputs whose supervised tokens do not read as the output and its end.
+    inexact: list[str]
     figures: dict[str, JSON]
     first_prompt: str
+    prompt: dict[str, Any]
 
     def identity(self) -> str:
         """Return a hash of all ids and labels in order."""
@@ -55,7 +61,7 @@ def select_rows(
     without_output = 0
     for source in sources:
         # All files at once: the split of a row must not matter to which rows are taken.
-        every = pl.concat([pl.read_parquet(file, columns=COLUMNS) for file in _existing(source["files"])])
+        every = pl.concat([_read(file) for file in _existing(source["files"])], how="diagonal")
         known[source["dataset"]] = every.filter(pl.col("output").is_not_null())
         without_output += every.height - known[source["dataset"]].height
     sizes = {name: frame.height for name, frame in known.items()}
@@ -63,7 +69,7 @@ def select_rows(
     parts = mixture(sizes, asked, rows=rows, temperature=temperature)
     figures |= {f"rows_from_{name}": parts[name] for name in known}
     frames = [frame.sort("order", "instruction_id").head(parts[name]) for name, frame in known.items()]
-    selected = pl.concat(frames) if frames else pl.DataFrame()
+    selected = pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
     figures["dropped_without_output"] = without_output
     if selected.is_empty():
         names = ", ".join(str(source["dataset"]) for source in sources) or "no dataset"
@@ -78,31 +84,51 @@ def encode_examples(  # noqa: PLR0913
     rows: pl.DataFrame,
     figures: dict[str, JSON],
     tokenizer: PreTrainedTokenizerFast,
-    prompt: Prompt,
+    form: Form,
     *,
     max_tokens: int,
     loss_on: str,
 ) -> Examples:
-    """Encode the rows; those whose prompt fits in no way are dropped and counted."""
-    from rc_pipeline.prompting.encoding import Encoded, encode_each
+    """Encode the rows; those that the prompt cannot hold are dropped and counted by reason."""
+    from rc_pipeline.prompting.encoding import Encoded, encode_each, exact_spans, render
 
-    outcomes = encode_each(rows, tokenizer, prompt, max_tokens=max_tokens, loss_on=loss_on)
-    encoded = [outcome for outcome in outcomes if isinstance(outcome, Encoded)]
-    refused = [outcome for outcome in outcomes if not isinstance(outcome, Encoded)]
+    encoded: list[Encoded] = []
+    kept: list[bool] = []
+    refused: Counter[str] = Counter(prompt_too_long=0)
+    first_refusal = ""
+    for outcome in encode_each(rows, tokenizer, form, max_tokens=max_tokens, loss_on=loss_on):
+        kept.append(isinstance(outcome, Encoded))
+        if isinstance(outcome, Encoded):
+            encoded.append(outcome.compact())
+        else:
+            refused[outcome.reason] += 1
+            first_refusal = first_refusal or str(outcome)
     if not encoded:
-        raise NothingToLearn(f"train_on: none of {rows.height} rows fits in {max_tokens} tokens. {refused[0]}")
-    kept = rows.filter([isinstance(outcome, Encoded) for outcome in outcomes])
-    first = kept.row(0, named=True)
+        raise NothingToLearn(f"train_on: none of {rows.height} rows fits in {max_tokens} tokens. {first_refusal}")
+    taken = rows.filter(kept)
+    outputs = taken["output"].to_list()
+    exact = exact_spans(zip(encoded, outputs, strict=True), tokenizer, form)
     return Examples(
         encoded=encoded,
-        outputs=kept["output"].to_list(),
+        outputs=outputs,
+        inexact=[output for output, right in zip(outputs, exact, strict=True) if not right],
         figures=figures
+        | {f"dropped_{reason}": count for reason, count in refused.items()}
         | {
-            "dropped_prompt_too_long": len(refused),
             "passages_cut": sum(example.passage_tokens_cut > 0 for example in encoded),
+            "shots_dropped": sum(example.shots_dropped for example in encoded),
+            "turns_dropped": sum(example.turns_dropped for example in encoded),
         },
-        first_prompt=prompt.render(first["instruction"], first["input"] or "") + first["output"],
+        first_prompt=render(taken.row(0, named=True), form, with_answer=True),
+        prompt=form.to_dict(),
     )
+
+
+def _read(file: Path) -> pl.DataFrame:
+    import polars as pl
+
+    more = [column for column in MORE_COLUMNS if column in pl.read_parquet_schema(file)]
+    return pl.read_parquet(file, columns=[*COLUMNS, *more])
 
 
 def _existing(files: Sequence[str]) -> list[Path]:

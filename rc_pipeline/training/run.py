@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rc_pipeline.training.loop import Journal, Trainer
     from rc_pipeline.worker import Progress
 
-SPANS_CHECKED = 256
 # What decides the weights; the rest of a spec says where files go and how many cores work.
 DECIDING = ("base", "prompt", "tune", "context_tokens", "seed")
 
@@ -43,7 +42,7 @@ def train(spec: dict[str, Any], progress: Progress) -> Outcome:
     ready = time.monotonic()
     journal = trainer.run(progress, progress.note)
     trained = time.monotonic()
-    checks = [_loss_is_finite(journal), _spans_are_exact(examples, tokenizer)]
+    checks = [_loss_is_finite(journal), _spans_are_exact(examples)]
     checks += _write(spec, out, trainer, examples, journal)
     own_tokens = sum(line["tokens"] for line in journal.lines)
     return Outcome(
@@ -61,10 +60,10 @@ def train(spec: dict[str, Any], progress: Progress) -> Outcome:
 
 
 def _examples(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> Examples:
-    from rc_pipeline.prompting.template import Prompt
+    from rc_pipeline.prompting.reading import read_prompt
     from rc_pipeline.training.examples import encode_examples, select_rows
 
-    prompt = Prompt.from_dict(spec["prompt"], spec["prompt"]["name"])
+    prompt = read_prompt(spec["prompt"], tokenizer)
     rows, figures = select_rows(spec["train"], **spec["mixture"])
     return encode_examples(
         rows,
@@ -140,7 +139,7 @@ def _write(spec: Mapping[str, Any], out: Path, trainer: Trainer, examples: Examp
 
     base_name = str(spec["base"].get("name", spec["base"]["family"]))
     save_adapter(trainer.model, out, base_name=base_name)
-    _write_json(out / "prompt.json", spec["prompt"])
+    _write_json(out / "prompt.json", examples.prompt)
     figures = _figures(trainer, examples, journal)
     _write_json(
         out / "training.json",
@@ -172,22 +171,14 @@ def _loss_is_finite(journal: Journal) -> Check:
     return Check("loss_is_finite", passed=True, description="The loss of every step is a number.", metadata=metadata)
 
 
-def _spans_are_exact(examples: Examples, tokenizer: PreTrainedTokenizerFast) -> Check:
-    from rc_pipeline.prompting.encoding import supervised_span_is_exact
-
-    # Evenly spread, so that every dataset of a mix is looked at.
-    stride = max(1, len(examples.encoded) // SPANS_CHECKED)
-    looked_at = range(0, len(examples.encoded), stride)
-    inexact = [
-        i for i in looked_at if not supervised_span_is_exact(examples.encoded[i], tokenizer, examples.outputs[i])
-    ]
-    metadata: dict[str, JSON] = {"checked": len(looked_at), "inexact": len(inexact)}
-    if inexact:
-        metadata["first_inexact_output"] = examples.outputs[inexact[0]]
+def _spans_are_exact(examples: Examples) -> Check:
+    metadata: dict[str, JSON] = {"checked": len(examples.outputs), "inexact": len(examples.inexact)}
+    if examples.inexact:
+        metadata["first_inexact_output"] = examples.inexact[0]
     return Check(
         "supervised_spans_are_exact",
-        passed=not inexact,
-        description="What the loss is taken on decodes to the output and the end of text, nothing more or less.",
+        passed=not examples.inexact,
+        description="What the loss is taken on decodes to the output and its end, nothing more or less, in every row.",
         metadata=metadata,
     )
 

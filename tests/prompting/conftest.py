@@ -85,6 +85,26 @@ def tokenizer(request: pytest.FixtureRequest) -> PreTrainedTokenizerFast:
     return request.getfixturevalue(request.param)
 
 
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+@pytest.fixture(scope="session")
+def chatty(bytewise: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer with a chat template, whose turns have tokens of their own, one of them not special."""
+    from tokenizers import AddedToken, Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer.from_str(bytewise.backend_tokenizer.to_str())
+    backend.add_special_tokens([AddedToken("<|im_end|>", special=True, normalized=False)])
+    backend.add_tokens([AddedToken("<|im_start|>", special=False, normalized=False)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **NAMES)
+    tokenizer.chat_template = CHATML
+    return tokenizer
+
+
 @pytest.fixture(scope="session")
 def alpaca() -> Prompt:
     """A prompt template in alpaca-lora's words."""

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import unicodedata
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -8,17 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rc_pipeline.prompting.encoding import (
-    MASKED,
-    Encoded,
-    PromptTooLong,
-    encode,
-    encode_each,
-    encode_many,
-    supervised_span_is_exact,
-)
+from rc_pipeline.prompting.dialogue import Dialogue
+from rc_pipeline.prompting.encoding import MASKED, Encoded, PromptTooLong, encode, encode_each, exact_spans, render
 from rc_pipeline.prompting.template import Prompt, PromptError
-from rc_pipeline.prompting.tokens import answer_ids, front_ids
+from rc_pipeline.prompting.tokens import TextEncoder, front_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -47,6 +43,14 @@ def whole_text(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
     return [*front_ids(tokenizer), *tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]]
 
 
+def answer_ids(output: str, tokenizer: PreTrainedTokenizerFast, prompt: Prompt) -> list[int]:
+    return TextEncoder(tokenizer, prompt).answers([output])[0]
+
+
+def is_exact(encoded: Encoded, tokenizer: PreTrainedTokenizerFast, prompt: Prompt, output: str) -> bool:
+    return next(exact_spans([(encoded, output)], tokenizer, prompt))
+
+
 def test_a_prompt_that_cannot_fit_names_its_row_and_the_figures(
     tokenizer: PreTrainedTokenizerFast, alpaca: Prompt
 ) -> None:
@@ -57,8 +61,8 @@ def test_a_prompt_that_cannot_fit_names_its_row_and_the_figures(
 def test_the_figures_of_a_refusal_are_those_of_the_prompt(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
     uncut = len(encode(row(output=None), tokenizer, alpaca, max_tokens=ROOMY).ids)
     shortest = len(whole_text(tokenizer, cut_text(row(), alpaca, 0)))
-    answer = len(answer_ids(["bread"], tokenizer)[0])
-    figures = rf"has {uncut} tokens, {shortest} without its passage, {answer} for the answer, 2 kept free"
+    answer = len(answer_ids("bread", tokenizer, alpaca))
+    figures = rf"has {uncut} tokens, {shortest} without all that may be cut, {answer} for the answer, 2 kept free"
     with pytest.raises(PromptTooLong, match=figures):
         encode(row(), tokenizer, alpaca, max_tokens=shortest + answer + 1, room_for_answer=2)
     exact = encode(row(), tokenizer, alpaca, max_tokens=shortest + answer + 2, room_for_answer=2)
@@ -71,15 +75,12 @@ def test_a_row_without_a_passage_is_never_cut(tokenizer: PreTrainedTokenizerFast
         encode(lacking, tokenizer, alpaca, max_tokens=120)
 
 
-def test_many_rows_name_the_first_that_cannot_fit_and_count_the_others(
-    tokenizer: PreTrainedTokenizerFast, alpaca: Prompt
-) -> None:
+def test_a_row_that_cannot_fit_has_its_reason_in_its_place(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
     lacking = {**row(), "passage_start": -1, "passage_end": -1}
-    rows = [row(), {**lacking, "instruction_id": "first"}, lacking]
-    with pytest.raises(PromptTooLong, match=r"first: .*\n\(2 of 3 rows do not fit\)"):
-        encode_many(rows, tokenizer, alpaca, max_tokens=120)
-    kinds = [type(outcome) for outcome in encode_each(rows, tokenizer, alpaca, max_tokens=120)]
-    assert kinds == [Encoded, PromptTooLong, PromptTooLong]
+    fine, refused = encode_each([row(), lacking], tokenizer, alpaca, max_tokens=120)
+    assert isinstance(fine, Encoded)
+    assert isinstance(refused, PromptTooLong)
+    assert refused.reason == "prompt_too_long"
 
 
 @pytest.mark.parametrize("wrong", [{"max_tokens": 0}, {"room_for_answer": -1}, {"loss_on": "answers"}])
@@ -96,13 +97,13 @@ def test_answers_need_a_tokenizer_with_an_end() -> None:
 
     endless = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
     with pytest.raises(PromptError, match="eos_token"):
-        answer_ids(["a"], endless)
+        TextEncoder(endless, Prompt("p", "{instruction}{input}", "{instruction}", "x"))
 
 
 def test_an_uncut_prompt_is_the_tokenisation_of_its_text(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
     given_row = row()
     encoded = encode(given_row, tokenizer, alpaca, max_tokens=ROOMY, with_answer=False)
-    text = alpaca.render(given_row["instruction"], given_row["input"])
+    text = render(given_row, alpaca)
     assert encoded.ids == whole_text(tokenizer, text)
     assert encoded.labels == [MASKED] * len(encoded.ids)
     assert (encoded.prompt_tokens, encoded.passage_tokens_cut) == (len(encoded.ids), 0)
@@ -111,7 +112,7 @@ def test_an_uncut_prompt_is_the_tokenisation_of_its_text(tokenizer: PreTrainedTo
 def test_training_ids_are_the_prompt_the_answer_and_eos(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
     asked = encode(row(output=None), tokenizer, alpaca, max_tokens=ROOMY)
     trained = encode(row(), tokenizer, alpaca, max_tokens=ROOMY)
-    answer = answer_ids(["bread"], tokenizer)[0]
+    answer = answer_ids("bread", tokenizer, alpaca)
     assert answer[-1] == tokenizer.eos_token_id
     assert trained.ids == asked.ids + answer
     assert trained.labels == [MASKED] * len(asked.ids) + answer
@@ -123,7 +124,7 @@ def test_loss_on_everything_leaves_out_only_what_the_tokenizer_put_in_front(
     encoded = encode(row(), tokenizer, alpaca, max_tokens=ROOMY, loss_on="everything")
     front = len(front_ids(tokenizer))
     assert encoded.labels == [MASKED] * front + encoded.ids[front:]
-    assert supervised_span_is_exact(encoded, tokenizer, "bread")
+    assert is_exact(encoded, tokenizer, alpaca, "bread")
 
 
 def test_bos_comes_once_and_only_where_the_tokenizer_adds_it(
@@ -140,7 +141,7 @@ def test_bos_comes_once_and_only_where_the_tokenizer_adds_it(
 def test_special_tokens_in_a_row_are_text(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
     encoded = encode(row("a </s> b <s>", output="yes</s>no"), tokenizer, alpaca, max_tokens=ROOMY)
     assert encoded.ids.count(tokenizer.eos_token_id) == 1
-    assert supervised_span_is_exact(encoded, tokenizer, "yes</s>no")
+    assert is_exact(encoded, tokenizer, alpaca, "yes</s>no")
 
 
 @pytest.mark.parametrize("output", ["0", "False", "", " two words", "l'été 中文 👩🏽‍🚀"])
@@ -148,20 +149,20 @@ def test_outputs_survive_whatever_they_look_like(
     tokenizer: PreTrainedTokenizerFast, alpaca: Prompt, output: str
 ) -> None:
     encoded = encode(row(output=output), tokenizer, alpaca, max_tokens=ROOMY)
-    assert supervised_span_is_exact(encoded, tokenizer, output)
+    assert is_exact(encoded, tokenizer, alpaca, output)
 
 
 def test_an_inexact_span_is_noticed(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
     encoded = encode(row(), tokenizer, alpaca, max_tokens=ROOMY)
-    whole = encoded.ids, encoded.labels, encoded.prompt_tokens, 0
-    assert supervised_span_is_exact(encoded, tokenizer, "bread")
-    assert not supervised_span_is_exact(encoded, tokenizer, "breads")
-    without_eos = Encoded(whole[0][:-1], whole[1][:-1], whole[2], 0)
-    assert not supervised_span_is_exact(without_eos, tokenizer, "bread")
-    early = [*whole[1][: whole[2] - 1], *whole[0][whole[2] - 1 :]]
-    assert not supervised_span_is_exact(Encoded(whole[0], early, whole[2], 0), tokenizer, "bread")
-    late = [*whole[1][: whole[2]], MASKED, *whole[1][whole[2] + 1 :]]
-    assert not supervised_span_is_exact(Encoded(whole[0], late, whole[2], 0), tokenizer, "bread")
+    assert is_exact(encoded, tokenizer, alpaca, "bread")
+    assert not is_exact(encoded, tokenizer, alpaca, "breads")
+    for wrong in (
+        {"ids": encoded.ids[:-1]},
+        {"masked": encoded.masked - 1},
+        {"masked": encoded.masked + 1},
+        {"prompt_tokens": encoded.prompt_tokens - 1},
+    ):
+        assert not is_exact(dataclasses.replace(encoded, **wrong), tokenizer, alpaca, "bread")
 
 
 @pytest.mark.parametrize("max_tokens", range(70, 200, 7))
@@ -169,10 +170,10 @@ def test_only_the_passage_is_cut_at_the_last_token_that_fits(
     tokenizer: PreTrainedTokenizerFast, alpaca: Prompt, max_tokens: int
 ) -> None:
     encoded = encode(row(), tokenizer, alpaca, max_tokens=max_tokens, room_for_answer=5)
-    answer = answer_ids(["bread"], tokenizer)[0]
+    answer = answer_ids("bread", tokenizer, alpaca)
     assert encoded.ids[encoded.prompt_tokens :] == answer
     budget = max_tokens - 5 - len(answer)
-    text = alpaca.render(row()["instruction"], row()["input"])
+    text = render(row(), alpaca)
     start = text.index(PASSAGE)
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     places = [end - start for _, end in offsets if 0 <= end - start < len(PASSAGE)]
@@ -201,7 +202,7 @@ def test_any_text_is_encoded_within_its_limit_and_read_back(  # noqa: PLR0913, P
     spare: int,
 ) -> None:
     given_row = {**row(passage, after=after, output=output), "instruction": instruction}
-    answer = answer_ids([output], tokenizer)[0]
+    answer = answer_ids(output, tokenizer, alpaca)
     shortest = len(whole_text(tokenizer, cut_text(given_row, alpaca, 0)))
     limit = max(1, shortest + len(answer) + room + spare)
     try:
@@ -219,7 +220,7 @@ def test_any_text_is_encoded_within_its_limit_and_read_back(  # noqa: PLR0913, P
 def cut_text(given_row: dict[str, Any], prompt: Prompt, kept: int) -> str:
     start, end = given_row["passage_start"], given_row["passage_end"]
     shown = given_row["input"][: start + kept] + given_row["input"][end:]
-    return prompt.fill(given_row["instruction"], shown, with_input=True)
+    return prompt.compose(Dialogue(given_row["instruction"], shown, with_input=True)).text()
 
 
 def prefixes(given_row: dict[str, Any], encoded: Encoded, tokenizer: PreTrainedTokenizerFast, prompt: Prompt) -> int:
@@ -247,12 +248,32 @@ def test_a_placeholder_used_twice_is_cut_in_both_places(tokenizer: PreTrainedTok
     twice = Prompt("twice", "{input}\n{instruction}\n{input}\n### Response:\n", "{instruction}", "### Response:")
     encoded = encode(row(), tokenizer, twice, max_tokens=260)
     assert 200 < len(encoded.ids) <= 260
-    assert supervised_span_is_exact(encoded, tokenizer, "bread")
+    assert is_exact(encoded, tokenizer, twice, "bread")
 
 
 def test_a_frame_encodes_as_its_rows_do_one_by_one(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
     rows = [row(PASSAGE[: 40 * n], output=None if n % 5 == 0 else f"bread {n}") for n in range(30)]
     alone = [encode(each, tokenizer, alpaca, max_tokens=160) for each in rows]
-    assert encode_many(pl.DataFrame(rows), tokenizer, alpaca, max_tokens=160) == alone
+    assert list(encode_each(pl.DataFrame(rows), tokenizer, alpaca, max_tokens=160)) == alone
     assert any(each.passage_tokens_cut for each in alone)
-    assert encode_many(pl.DataFrame(rows).clear(), tokenizer, alpaca, max_tokens=160) == []
+    assert list(encode_each(pl.DataFrame(rows).clear(), tokenizer, alpaca, max_tokens=160)) == []
+
+
+def test_rows_are_read_as_they_are_needed(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
+    taken = 0
+
+    def endless() -> Iterator[dict[str, Any]]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield row()
+
+    assert len(list(islice(encode_each(endless(), tokenizer, alpaca, max_tokens=160), 3))) == 3
+    assert taken < 2000
+
+
+def test_examples_are_kept_in_four_bytes_a_token(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:
+    encoded = encode(row(), tokenizer, alpaca, max_tokens=ROOMY)
+    kept = encoded.compact()
+    assert memoryview(kept.ids).nbytes == 4 * len(encoded.ids)  # type: ignore[arg-type]
+    assert (list(kept.ids), kept.labels) == (encoded.ids, encoded.labels)

@@ -20,7 +20,7 @@ from rc_pipeline.passages.checks import accounted_for, fit_the_budget, slices_of
 from rc_pipeline.passages.evidence import Evidence
 from rc_pipeline.passages.matching import Searcher
 from rc_pipeline.passages.picture import draw_recall
-from rc_pipeline.passages.questions import Split, read_questions
+from rc_pipeline.passages.questions import BLOCK, Split, read_questions
 from rc_pipeline.passages.recall import BUDGETS, Recall, recall_table
 from rc_pipeline.passages.searching import search
 from rc_pipeline.passages.selection import Chosen, Library, Selector, sample
@@ -50,8 +50,9 @@ def build_passages(  # noqa: PLR0913 - the interface that the asset calls
     present, library = questions.splits, Library(questions)
     evidence = Evidence(tables / "evidence", questions.documents)
     window_tokens, budgets = min(window_tokens, tokens), np.unique([*BUDGETS, tokens])
-    with RowSpill(waiting / "rows", present[-1].blocks.stop) as rows:
-        search(questions, evidence, Searcher(questions.phrases, window_tokens), rows)
+    blocks = present[-1].blocks.stop
+    with RowSpill(waiting / "rows", blocks) as rows:
+        search(questions, evidence, Searcher(questions.phrases, blocks * BLOCK, window_tokens), rows)
     recalls = [Recall(dataset, split.name, budgets, int(split.answered.sum())) for split in present]
     selector = Selector(library, budgets, tokens, window_tokens)
     chosen = [selector.split(split, rows, recall) for split, recall in zip(present, recalls, strict=True)]

@@ -13,12 +13,8 @@ import pyarrow.parquet as pq
 from rc_pipeline.passages.errors import PassagesError
 from rc_pipeline.passages.units import Flags, Ints
 
-# So much text at a time keeps the arrays made of it in the processor's cache.
-BATCH_CHARACTERS = 300_000
 # Documents decoded from Parquet at a time; the longest have megabytes.
-DOCUMENTS_AT_ONCE = 16
-
-Batch = tuple[list[int], list[str]]
+DOCUMENTS_AT_ONCE = 64
 
 
 class Evidence:
@@ -41,23 +37,12 @@ class Evidence:
                 f"({len(missing)} such in all); build the tables again"
             )
 
-    def batches(self, wanted: Flags) -> Iterator[Batch]:
-        """Yield numbers and texts of the wanted documents, about `BATCH_CHARACTERS` at a time."""
-        documents: list[int] = []
-        texts: list[str] = []
-        waiting = 0
+    def texts(self, wanted: Flags) -> Iterator[tuple[int, str]]:
+        """Yield number and text of each of the wanted documents."""
         for path, numbers in self._numbers.items():
             chosen = (numbers >= 0) & wanted[numbers]
             for found, column in _read(path, chosen):
-                for at, text in zip(found, column, strict=True):
-                    documents.append(int(numbers[at]))
-                    texts.append(text)
-                    waiting += len(text)
-                    if waiting >= BATCH_CHARACTERS:
-                        yield documents, texts
-                        documents, texts, waiting = [], [], 0
-        if documents:
-            yield documents, texts
+                yield from zip(numbers[found].tolist(), column, strict=True)
 
 
 def _read(path: Path, chosen: Flags) -> Iterator[tuple[Ints, list[str]]]:
@@ -72,5 +57,5 @@ def _read(path: Path, chosen: Flags) -> Iterator[tuple[Ints, list[str]]]:
             for batch in file.iter_batches(DOCUMENTS_AT_ONCE, row_groups=[group], columns=["text"]):
                 there = np.flatnonzero(chosen[here : here + batch.num_rows])
                 if len(there):
-                    yield there + here, batch.column(0).take(pa.array(there)).to_pylist()
+                    yield there + here, batch.take(pa.array(there)).column(0).to_pylist()
                 here += batch.num_rows

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rc_pipeline.passages.phrases import ANSWER, MAX_TERMS, Phrases, content
-from rc_pipeline.passages.units import Hashes, Ints, Units, read_units, spans_hash
+from rc_pipeline.passages.units import Flags, Hashes, Ints, Units, read_units, spans_hash
 from rc_pipeline.passages.windows import Windows, cut_windows
 
 # What is kept of a window for a question. `answer` counts the tokens from the window's start to the end of
@@ -36,6 +36,10 @@ class Pairs:
     question: Ints
     rank: Ints
 
+    def only(self, kept: Flags | slice) -> Pairs:
+        """Return some of the pairs."""
+        return Pairs(self.text[kept], self.question[kept], self.rank[kept])
+
 
 @dataclass(frozen=True)
 class _Read:
@@ -48,29 +52,30 @@ class _Read:
 
 
 class Searcher:
-    """Looks for the phrases of questions."""
+    """Looks for the phrases of so many questions."""
 
-    def __init__(self, phrases: Phrases, window_tokens: int) -> None:
+    def __init__(self, phrases: Phrases, questions: int, window_tokens: int) -> None:
         self._phrases, self._window_tokens = phrases, window_tokens
-        count = int(phrases.question[-1]) + 1 if len(phrases.question) else 0
-        self._first = np.searchsorted(phrases.question, np.arange(count + 1))
+        self._first = np.searchsorted(phrases.question, np.arange(questions + 1))
 
     def rows(self, texts: Sequence[str], pairs: Pairs, offsets: Ints) -> Iterator[Rows]:
         """Yield a row for each window of each pair's text; `offsets` says where texts start in their documents."""
         units = read_units(texts)
         windows = cut_windows(units, np.fromiter(map(len, texts), np.int64, len(texts)), self._window_tokens)
         read = _Read(units, windows, content(units), offsets)
+        # A text without a word is nothing to read.
+        pairs = pairs.only(np.diff(np.searchsorted(read.content, units.first))[pairs.text] > 0)
         # A document that thousands of questions cite is searched for some of them at a time.
         part = np.cumsum(np.diff(windows.first)[pairs.text]) // ROWS_AT_ONCE
         bounds = np.flatnonzero(np.diff(part, prepend=-1, append=-1))
         for begin, end in pairwise(bounds):
-            yield self._rows(read, Pairs(pairs.text[begin:end], pairs.question[begin:end], pairs.rank[begin:end]))
+            yield self._rows(read, pairs.only(slice(begin, end)))
 
     def _rows(self, read: _Read, pairs: Pairs) -> Rows:
         units, windows = read.units, read.windows
         rows, base = _empty_rows(read, pairs)
         pair, phrase, at = self._found(units.says[read.content], units.text[read.content], pairs)
-        length, slot = self._phrases.length[phrase], self._phrases.slot[phrase]
+        length, slot = self._phrases.length[phrase].astype(np.int64), self._phrases.slot[phrase]
         begins, ends = read.content[at], read.content[at + length - 1]
         window = np.searchsorted(windows.unit, begins, "right") - 1
         last = np.searchsorted(windows.unit, ends, "right") - 1
@@ -104,7 +109,7 @@ class Searcher:
         hit = np.flatnonzero(keys[slot] == wanted)
         which, entry = expanded(begin[slot[hit]], many[slot[hit]])
         at, found = place[hit][which], order[entry]
-        length = self._phrases.length[phrase[found]]
+        length = self._phrases.length[phrase[found]].astype(np.int64)
         whole = np.minimum(at + length, len(says)) - at == length
         whole &= text[np.minimum(at + length, len(says)) - 1] == text[at]
         at, found, length = at[whole], found[whole], length[whole]

@@ -29,7 +29,7 @@ ASKING = (
     *("what", "which", "who", "whom", "whose", "when", "where", "why", "how", "name"),
     *("什么", "哪个", "哪位", "哪里", "哪一", "谁", "多少", "几", "为何", "怎么"),
 )
-TEXTS_AT_ONCE = 50_000
+TEXTS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,21 @@ class Phrases:
 def content(units: Units) -> Ints:
     """Return the units that comparing texts is about: no punctuation, no articles, as the official scorer does."""
     told = (units.kind == WORD) | (units.kind == SIGN) | (units.kind == GLYPH)
-    articles = article_hashes()
-    at = np.minimum(np.searchsorted(articles, units.says), len(articles) - 1)
-    return np.flatnonzero(told & (articles[at] != units.says))
+    for article in article_hashes():
+        told &= units.says != article
+    return np.flatnonzero(told)
 
 
-def term_phrases(questions: Sequence[str]) -> Phrases:
+def term_phrases(question: Ints, texts: pl.Series) -> Phrases:
     """Return the words of each question, and for text without spaces its pairs of neighbouring letters."""
-    units = read_units(questions)
+    return joined(
+        _terms(question[at : at + TEXTS_AT_ONCE], texts.slice(at, TEXTS_AT_ONCE).to_list())
+        for at in range(0, len(texts), TEXTS_AT_ONCE)
+    )
+
+
+def _terms(question: Ints, texts: list[str]) -> Phrases:
+    units = read_units(texts)
     kept = content(units)
     text, says, glyph = units.text[kept], units.says[kept], units.kind[kept] == GLYPH
     pair = _next_to(text, glyph, units.end[kept], units.start[kept])
@@ -62,34 +69,40 @@ def term_phrases(questions: Sequence[str]) -> Phrases:
     starts = np.flatnonzero((units.kind[kept] == WORD) | pair | lonely)
     length = 1 + pair[starts].astype(np.int64)
     found = _distinct(Phrases(text[starts], says[starts], spans_hash(says, starts, length), length, starts * 0))
-    asking = np.isin(found.whole, _wholes(ASKING))
-    found = _only(found, ~asking)
+    found = _only(found, ~np.isin(found.whole, _wholes(ASKING)))
     slot = np.arange(len(found.question)) - np.searchsorted(found.question, found.question)
-    return _only(Phrases(found.question, found.head, found.whole, found.length, slot), slot < MAX_TERMS)
+    numbered = Phrases(question[found.question], found.head, found.whole, found.length, slot)
+    return _only(numbered, slot < MAX_TERMS)
 
 
 def answer_phrases(question: Ints, answers: pl.Series) -> Phrases:
-    """Return the accepted answers of questions; one that is all articles or punctuation says nothing."""
-    found = []
-    for at in range(0, len(answers), TEXTS_AT_ONCE):
-        units = read_units(answers.slice(at, TEXTS_AT_ONCE).to_list())
-        kept = content(units)
-        first = np.searchsorted(units.text[kept], np.arange(len(units.first)))
-        length = np.diff(first)
-        said = np.flatnonzero(length)
-        says, first, length = units.says[kept], first[said], length[said]
-        whole = spans_hash(says, first, length)
-        slot = np.full(len(said), ANSWER, np.int64)
-        found.append(Phrases(question[at + said], says[first], whole, length, slot))
-    return _distinct(joined(found))
+    """Return accepted answers; one that is all articles or punctuation says nothing."""
+    units = read_units(answers.to_list())
+    kept = content(units)
+    first = np.searchsorted(units.text[kept], np.arange(len(units.first)))
+    length = np.diff(first)
+    said = np.flatnonzero(length)
+    says, first, length = units.says[kept], first[said], length[said]
+    whole = spans_hash(says, first, length)
+    # An alias and its normalised form say the same.
+    return _distinct(Phrases(question[said], says[first], whole, length, np.full(len(said), ANSWER)))
 
 
 def joined(parts: Iterable[Phrases]) -> Phrases:
-    """Return the phrases of several, one after another."""
-    columns = [(part.question, part.head, part.whole, part.length, part.slot) for part in parts]
+    """Return the phrases of several, one after another, in little memory: there are millions."""
+    columns = [
+        (
+            part.question.astype(np.int32),
+            part.head,
+            part.whole,
+            part.length.astype(np.uint16),
+            part.slot.astype(np.int8),
+        )
+        for part in parts
+    ]
     if not columns:
-        numbers, hashes = np.zeros(0, np.int64), np.zeros(0, np.uint64)
-        return Phrases(numbers, hashes, hashes, numbers, numbers)
+        none, hashes = np.zeros(0, np.int64), np.zeros(0, np.uint64)
+        return Phrases(none, hashes, hashes, none, none)
     return Phrases(*map(np.concatenate, zip(*columns, strict=True)))
 
 

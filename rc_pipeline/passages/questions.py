@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from rc_pipeline.passages.errors import PassagesError
 from rc_pipeline.passages.phrases import Phrases, answer_phrases, by_question, joined, term_phrases
 from rc_pipeline.passages.units import Flags, Ints
 
 # Questions are worked on in blocks of this many; a block never holds questions of two splits.
-BLOCK = 1024
+BLOCK = 512
+# Answers and pages are millions; so many rows are read at a time.
+ROWS_AT_ONCE = 50_000
 NO_EVIDENCE = "no_evidence"
 NO_ALIAS = "no_alias_in_evidence"
 NOT_VERIFIED = "not_verified"
@@ -52,59 +56,64 @@ class Questions:
 
 def read_questions(tables: Path, splits: Sequence[str], train_splits: Sequence[str]) -> Questions:
     """Read the splits that the tables hold."""
-    found, phrases, pages, first = [], [], [], 0
+    found: list[Split] = []
+    phrases: list[Phrases] = []
+    pages: list[pl.DataFrame] = []
+    first = 0
     for name in splits:
         if not (tables / "questions" / f"{name}.parquet").is_file():
             continue
         questions, not_verified = _questions(tables, name)
-        answers = pl.read_parquet(tables / "answers" / f"{name}.parquet", columns=["row_id", "alias"])
-        answers = _numbered(answers, questions)
+        numbers = questions.select("row_id", question=pl.int_range(first, first + pl.len(), dtype=pl.Int32))
         answered = np.zeros(questions.height, np.bool_)
-        answered[answers["question"].to_numpy()] = True
-        phrases += _phrases(questions, answers, first)
-        pages.append(_pages(tables, name, questions).with_columns(pl.col("question") + first))
+        phrases.append(term_phrases(numbers["question"].to_numpy(), questions["question"]))
+        for answers in _numbered(tables / "answers" / f"{name}.parquet", ["alias"], numbers):
+            answered[answers["question"].to_numpy() - first] = True
+            phrases.append(answer_phrases(answers["question"].to_numpy(), answers["alias"]))
+        pages += _pages(tables / "pages" / f"{name}.parquet", name, numbers)
         found.append(Split(name, name in train_splits, first, questions["row_id"], answered, not_verified))
         first = BLOCK * found[-1].blocks.stop
     if not found:
         raise PassagesError(f"{tables / 'questions'}: none of {', '.join(splits)}; build the tables again")
-    cited = pl.concat(pages)
-    documents = cited["evidence_id"].unique().sort()
-    numbers = pl.DataFrame({"evidence_id": documents, "document": np.arange(len(documents))})
-    cited = cited.join(numbers, on="evidence_id").sort("document", "question")
-    columns = (cited[name].to_numpy() for name in ("document", "question", "rank"))
-    return Questions(found, by_question(joined(phrases)), documents, *columns)
+    return Questions(found, by_question(joined(phrases)), *_cited(pl.concat(pages)))
 
 
 def _questions(tables: Path, split: str) -> tuple[pl.DataFrame, list[str]]:
     """Return the questions to answer, and the rows that the verified evaluation leaves out."""
-    frame = pl.read_parquet(tables / "questions" / f"{split}.parquet")
+    path = tables / "questions" / f"{split}.parquet"
     if not split.startswith(VERIFIED):
-        return frame.select("row_id", "question"), []
+        return pl.read_parquet(path, columns=["row_id", "question"]), []
+    frame = pl.read_parquet(path, columns=["row_id", "question", "verified"])
     kept = pl.col("verified").fill_null(value=False)
-    return frame.filter(kept).select("row_id", "question"), frame.filter(~kept)["row_id"].to_list()
+    return frame.filter(kept).drop("verified"), frame.filter(~kept)["row_id"].to_list()
 
 
-def _numbered(frame: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of questions that are asked, with the place of the question in place of its id."""
-    numbers = questions.select("row_id", question=pl.int_range(pl.len(), dtype=pl.Int64))
-    return frame.join(numbers, on="row_id", maintain_order="left").drop("row_id")
+def _numbered(path: Path, columns: Sequence[str], numbers: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield rows of the questions that are asked, some at a time, with the question's number in place of its id."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=["row_id", *columns]):
+            rows = cast("pl.DataFrame", pl.from_arrow(batch))
+            yield rows.join(numbers, on="row_id", maintain_order="left").drop("row_id")
 
 
-def _phrases(questions: pl.DataFrame, answers: pl.DataFrame, first: int) -> list[Phrases]:
-    # The normalised aliases are there too, and most say the same once more.
-    distinct = answers.unique(maintain_order=True)
-    asked = term_phrases(questions["question"].to_list())
-    told = answer_phrases(distinct["question"].to_numpy(), distinct["alias"])
-    return [Phrases(part.question + first, part.head, part.whole, part.length, part.slot) for part in (asked, told)]
+def _pages(path: Path, split: str, numbers: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    # The official evaluation looks at single pages of the web only.
+    verified = ["verified"] if split.startswith(f"{VERIFIED}web") else []
+    for pages in _numbered(path, ["kind", "position", "evidence_id", *verified], numbers):
+        kept = pl.all_horizontal(pl.col("evidence_id").is_not_null(), *map(pl.col, verified))
+        yield pages.filter(kept).select("question", "kind", "position", "evidence_id")
 
 
-def _pages(tables: Path, split: str, questions: pl.DataFrame) -> pl.DataFrame:
-    """Return each question's documents once, ranked: entity pages before search results, then by position."""
-    pages = pl.read_parquet(tables / "pages" / f"{split}.parquet")
-    if split.startswith(f"{VERIFIED}web"):  # the official evaluation looks at single pages of the web only
-        pages = pages.filter(pl.col("verified").fill_null(value=False))
-    pages = _numbered(pages.filter(pl.col("evidence_id").is_not_null()), questions)
-    pages = pages.sort("question", "kind", "position", maintain_order=True).select("question", "evidence_id")
-    pages = pages.unique(maintain_order=True)
-    rank = pl.int_range(pl.len(), dtype=pl.Int64).over("question")
-    return pages.select("evidence_id", "question", rank=rank)
+def _cited(pages: pl.DataFrame) -> tuple[pl.Series, Ints, Ints, Ints]:
+    """Return the documents, and the pairs: document, question, and the document's rank for it.
+
+    A question's entity pages come before search results, then by position; each document counts once.
+    """
+    documents = pages["evidence_id"].unique().sort()
+    numbers = pl.DataFrame({"evidence_id": documents, "document": np.arange(len(documents), dtype=np.int32)})
+    pairs = pages.join(numbers, on="evidence_id").drop("evidence_id").sort("question", "kind", "position", "document")
+    pairs = pairs.select("question", "document").unique(maintain_order=True)
+    rank = pl.int_range(pl.len(), dtype=pl.Int32).over("question")
+    pairs = pairs.with_columns(rank=rank).sort("document", "question")
+    document, question, rank_of = (pairs[name].to_numpy() for name in ("document", "question", "rank"))
+    return documents, document, question, rank_of

@@ -10,11 +10,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.signedinteger[Any]]
 Hashes = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 
@@ -34,6 +35,7 @@ LONGEST_WORD = 16
 _UNSPACED = ((0x0E00, 0x10A0), (0x1780, 0x1800), (0x2E80, 0x3000), (0x3040, 0x3130), (0x3190, 0xA4D0), (0xF900, 0xFB00))
 _CASED_BELOW = 0x20000
 _KIND_BIT, _COST_BIT, _MARK_BIT = np.uint32(28), np.uint32(23), np.uint32(21)
+_LOWER = np.uint32((1 << 21) - 1)
 _BASE = 0x9E3779B97F4A7C15
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 
@@ -52,6 +54,7 @@ class Units:
     end: Ints
     kind: npt.NDArray[np.uint8]
     mark: npt.NDArray[np.uint8]
+    capital: Flags
     says: Hashes
     tokens: Ints
 
@@ -79,6 +82,7 @@ def read_units(texts: Sequence[str]) -> Units:
         end=ends - offsets[text],
         kind=kind[starts],
         mark=(facts[starts] >> _MARK_BIT).astype(np.uint8) & np.uint8(3),
+        capital=facts[starts] & _LOWER != codes[starts],
         says=_hashes(facts, starts, ends),
         tokens=np.concatenate(([0], np.cumsum(cost, dtype=np.int64))),
     )
@@ -106,7 +110,7 @@ def spans_hash(says: Hashes, starts: Ints, lengths: Ints) -> Hashes:
 @lru_cache(maxsize=1)
 def article_hashes() -> Hashes:
     """Return what the units say that the official scorer leaves out."""
-    return np.sort(read_units(ARTICLES).says)
+    return read_units(ARTICLES).says
 
 
 def _beside(here: Flags, inside: Flags, *, after: bool) -> Flags:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,8 +10,8 @@ import numpy as np
 
 from rc_pipeline.passages.units import CLOSER, END, FULL_END, NEWLINE, WORD, Flags, Ints, Units
 
-# "Mr.", "St." and "J." end no sentence; words of this length are hardly ever abbreviations.
-SHORTEST_LAST_WORD = 4
+# "Mr.", "St." and "J." end no sentence.
+LONGEST_ABBREVIATION = 3
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,13 @@ def cut_windows(units: Units, lengths: Ints, window_tokens: int) -> Windows:
     A window ends with the last paragraph that fits if that fills half of it, else with the last
     sentence, else anywhere between words. Short paragraphs so share a window with their neighbours.
     """
-    paragraphs = np.flatnonzero(units.kind == NEWLINE) + 1
-    sentences = np.union1d(paragraphs, np.flatnonzero(_sentence_ends(units)) + 1)
+    line_ends = units.kind == NEWLINE
+    paragraphs = np.flatnonzero(line_ends) + 1
+    sentences = np.flatnonzero(line_ends | _sentence_ends(units)) + 1
     paragraph_at, sentence_at = units.tokens[paragraphs].tolist(), units.tokens[sentences].tolist()
     breaks = _Breaks(paragraphs.tolist(), paragraph_at, sentences.tolist(), sentence_at, units.tokens)
     # A text without a word has one window all the same, or its characters would be in none.
-    cuts = [list(breaks.between(*span, window_tokens)) or [span[0]] for span in pairwise(units.first.tolist())]
+    cuts = [breaks.between(*span, window_tokens) for span in pairwise(units.first.tolist())]
     first = np.concatenate(([0], np.cumsum([len(found) for found in cuts], dtype=np.int64)))
     unit = np.array([cut for found in cuts for cut in found] + [len(units.start)], np.int64)
     start = np.zeros(len(unit) - 1, np.int64)
@@ -64,24 +64,24 @@ class _Breaks:
     sentence_at: list[int]
     tokens: Ints
 
-    def between(self, here: int, last: int, most: int) -> Iterator[int]:
-        """Yield the first unit of each window of the units from `here` up to `last`."""
-        total = int(self.tokens[last])
-        while here < last:
-            yield here
-            before = int(self.tokens[here])
-            if total - before <= most:
-                return
-            here = self._after(here, before, before + most)
-
-    def _after(self, here: int, before: int, limit: int) -> int:
-        at = bisect_right(self.paragraph_at, limit) - 1
-        if at >= 0 and 2 * (self.paragraph_at[at] - before) >= limit - before and self.paragraphs[at] > here:
-            return self.paragraphs[at]
-        at = bisect_right(self.sentence_at, limit) - 1
-        if at >= 0 and self.sentences[at] > here:
-            return self.sentences[at]
-        return max(here + 1, int(np.searchsorted(self.tokens, limit, "right")) - 1)
+    def between(self, here: int, last: int, most: int) -> list[int]:
+        """Return the first unit of each window of the units from `here` up to `last`."""
+        before, total = int(self.tokens[here]), int(self.tokens[last])
+        found = [here]
+        while total - before > most:
+            limit = before + most
+            paragraph = bisect_right(self.paragraph_at, limit) - 1
+            sentence = bisect_right(self.sentence_at, limit) - 1
+            if paragraph >= 0 and 2 * self.paragraph_at[paragraph] >= before + limit:
+                here, before = self.paragraphs[paragraph], self.paragraph_at[paragraph]
+            elif sentence >= 0 and self.sentence_at[sentence] > before:
+                here, before = self.sentences[sentence], self.sentence_at[sentence]
+            else:
+                # Every unit has a token or more, so the limit is not far.
+                here = max(here + 1, bisect_right(self.tokens, limit, here, min(here + most, last) + 1) - 1)
+                before = int(self.tokens[here])
+            found.append(here)
+        return found
 
 
 def _sentence_ends(units: Units) -> Flags:
@@ -89,10 +89,9 @@ def _sentence_ends(units: Units) -> Flags:
     count = len(units.start)
     spaced = np.ones(count, np.bool_)
     spaced[:-1] = (units.start[1:] != units.end[:-1]) & (units.kind[1:] != NEWLINE)
-    # Before the mark of an abbreviation stands a short word.
-    short = (units.kind == WORD) & (units.end - units.start < SHORTEST_LAST_WORD)
+    abbreviation = (units.kind == WORD) & units.capital & (units.end - units.start <= LONGEST_ABBREVIATION)
     mark, full = units.mark == END, units.mark == FULL_END
-    mark[1:] &= ~short[:-1]
+    mark[1:] &= ~abbreviation[:-1]
     closed = np.zeros(count, np.bool_)
     closed[1:] = (units.mark[1:] == CLOSER) & (units.start[1:] == units.end[:-1])
     over, over_full = mark.copy(), full.copy()

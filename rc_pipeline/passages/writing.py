@@ -35,7 +35,7 @@ def slices(picks: Picks) -> Picks:
     for name in ("question", "rank"):
         apart[1:] |= picks[name][1:] != picks[name][:-1]
     merged = picks[apart]
-    merged["end"] = picks["end"][np.append(np.flatnonzero(apart)[1:], len(picks)) - 1]
+    merged["end"] = picks["end"][np.append(apart[1:], True)[: len(picks)]]
     return merged
 
 
@@ -51,16 +51,13 @@ def cut_out(evidence: Evidence, library: Library, picks: Picks, spill: TextSpill
     order = np.argsort(document, kind="stable")
     wanted, document = wanted[order], document[order]
     first = np.searchsorted(document, np.arange(len(library.ids) + 1))
-    fields = [wanted[name].tolist() for name in ("question", "rank", "start", "end")]
     keeping = set(library.documents(sampled["question"], sampled["rank"]).tolist())
     kept: dict[str, str] = {}
-    for numbers, texts in evidence.batches(np.diff(first) > 0):
-        for number, text in zip(numbers, texts, strict=True):
-            if number in keeping:
-                kept[library.ids[number]] = text
-            for at in range(first[number], first[number + 1]):
-                question, rank, start, end = (field[at] for field in fields)
-                spill.add(question, rank, start, text[start:end])
+    for number, text in evidence.texts(np.diff(first) > 0):
+        if number in keeping:
+            kept[library.ids[number]] = text
+        for question, rank, start, end, _ in wanted[first[number] : first[number + 1]].tolist():
+            spill.add(question, rank, start, text[start:end])
     spill.flush()
     return kept
 

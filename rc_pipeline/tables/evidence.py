@@ -92,10 +92,6 @@ class EvidenceWriter:
                     self._flush(domain)
                 self._finish_writing()
 
-    def holds(self, evidence_id: str) -> bool:
-        """Tell whether a document entered the table."""
-        return evidence_id in self.seen and evidence_id not in self.set_aside
-
     def add(self, domain: str, filename: str, member: Member) -> None:
         """Take one document; bytes that are no UTF-8 and control characters are replaced, and counted."""
         evidence_id = f"{domain}/{filename}"

@@ -35,28 +35,31 @@ _LIKENESS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 def write_pages(cited: Mapping[Path, Path], evidence: EvidenceWriter) -> Counter[str]:
     """Write each file of cited pages with the ids of their documents; return how the look-ups went."""
-    missing: set[str] = set()
+    exact = evidence.seen - evidence.set_aside if evidence.set_aside else evidence.seen
+    others: set[str] = set()
     for source in cited:
         for frame in reading(source, ["domain", "filename"]):
-            missing.update(name for name in _names(frame) if name not in evidence.seen)
-    alike = alike_names(missing, evidence.seen)
+            others.update(name for name in _names(frame) if name not in exact)
+    found = {name: _usable(other, evidence) for name, other in alike_names(others, evidence.seen).items()}
     outcomes: Counter[str] = Counter()
-
-    def look_up(name: str) -> str | None:
-        known, how = (name, "") if name in evidence.seen else alike[name]
-        outcomes[PAGES] += 1
-        if known is not None and not evidence.holds(known):
-            known, how = None, QUARANTINED
-        if how:
-            outcomes[f"{WITHOUT}: {how}" if known is None else f"{RENAMED}: {how}"] += 1
-        return known
-
     for source, target in cited.items():
         with writing(target, polars_schema(TRIVIA_PAGES)) as add:
             for frame in reading(source):
-                ids = pl.Series("evidence_id", [look_up(name) for name in _names(frame)], dtype=pl.String)
-                add(TRIVIA_PAGES.validate(frame.drop("domain").with_columns(ids), lazy=True))
+                names = _names(frame)
+                ids = [name if name in exact else found[name][0] for name in names]
+                outcomes[PAGES] += len(names)
+                outcomes.update(found[name][1] for name in names if name not in exact)
+                ids_of = pl.Series("evidence_id", ids, dtype=pl.String)
+                add(TRIVIA_PAGES.validate(frame.drop("domain").with_columns(ids_of), lazy=True))
     return outcomes
+
+
+def _usable(other: tuple[str | None, str], evidence: EvidenceWriter) -> tuple[str | None, str]:
+    """Return the id of the document that a name stands for, if it is in the table, and what to count."""
+    known, how = other
+    if known in evidence.set_aside:
+        known, how = None, QUARANTINED
+    return known, f"{WITHOUT if known is None else RENAMED}: {how}"
 
 
 def _names(frame: pl.DataFrame) -> list[str]:

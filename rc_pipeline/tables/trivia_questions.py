@@ -23,6 +23,40 @@ ANSWER_TYPES = polars_schema(TRIVIA_ANSWERS)
 CITED_TYPES = {"row_id": pl.String} | {name: polars_schema(TRIVIA_PAGES).get(name, pl.String) for name in Page._fields}
 
 
+class _Columns:
+    """Rows of the three tables as lists of values: no objects for the garbage collector to walk through."""
+
+    def __init__(self) -> None:
+        self.questions: list[list[object]] = [[] for _ in QUESTION_TYPES]
+        self.answers: list[list[object]] = [[] for _ in ANSWER_TYPES]
+        self.pages: list[list[object]] = [[] for _ in CITED_TYPES]
+
+    def __len__(self) -> int:
+        return len(self.questions[0])
+
+    def add(self, row_id: str, split: str, row: Question) -> None:
+        """Take a question, its answers and its pages."""
+        values = (
+            row_id, split, row.id, row.question, row.answer, row.answer_type, row.source, row.verified, row.file,
+            row.line,
+        )  # fmt: skip
+        for column, value in zip(self.questions, values, strict=True):
+            column.append(value)
+        for texts, is_normalised, is_human in (
+            (row.aliases, False, False),
+            (row.normalised_aliases, True, False),
+            (row.human_answers, False, True),
+        ):
+            count = len(texts)
+            answers = ([row_id] * count, texts, [is_normalised] * count, [is_human] * count)
+            for column, found in zip(self.answers, answers, strict=True):
+                column.extend(found)
+        if row.pages:
+            pages = ([row_id] * len(row.pages), *zip(*row.pages, strict=True))
+            for column, found in zip(self.pages, pages, strict=True):
+                column.extend(found)
+
+
 class SplitWriter:
     """Writes the questions, answers and cited pages of one qa file, a batch of questions at a time."""
 
@@ -40,58 +74,26 @@ class SplitWriter:
             add_answers = stack.enter_context(writing(answers, ANSWER_TYPES))
             add_cited = stack.enter_context(writing(cited, CITED_TYPES))
             for batch in self._batches(member):
-                frame = self._question_rows(batch)
-                kept = set(frame["id"])
-                batch = [row for row in batch if row.id in kept]  # noqa: PLW2901 - the rest is in the quarantine
+                given = as_frame(batch.questions, QUESTION_TYPES)
+                frame = self._quarantine.sift(given, TRIVIA_QUESTIONS, f"{self.dataset}_questions", self.split)
+                found, pages = as_frame(batch.answers, ANSWER_TYPES), as_frame(batch.pages, CITED_TYPES)
+                if frame.height < given.height:
+                    found, pages = (part.join(frame, on="row_id", how="semi") for part in (found, pages))
+                self._quarantine.count_good(f"{self.dataset}_pages", self.split, pages.height)
+                self.first = pl.concat([self.first, frame.head(SHOWN_ROWS - self.first.height)])
+                self.questions += frame.height
                 add_questions(frame)
-                add_answers(TRIVIA_ANSWERS.validate(self._answer_rows(batch), lazy=True))
-                add_cited(self._page_rows(batch))
+                add_answers(TRIVIA_ANSWERS.validate(found, lazy=True))
+                add_cited(pages)
 
-    def _question_rows(self, batch: list[Question]) -> pl.DataFrame:
-        rows = [
-            (
-                self._row_id(row), self.split, row.id, row.question, row.answer, row.answer_type, row.source,
-                row.verified, row.file, row.line,
-            )
-            for row in batch
-        ]  # fmt: skip
-        frame = as_frame(list(zip(*rows, strict=True)), QUESTION_TYPES)
-        frame = self._quarantine.sift(frame, TRIVIA_QUESTIONS, f"{self.dataset}_questions", self.split)
-        self.first = pl.concat([self.first, frame.head(SHOWN_ROWS - self.first.height)])
-        self.questions += frame.height
-        return frame
-
-    def _answer_rows(self, batch: list[Question]) -> pl.DataFrame:
-        ids: list[str] = []
-        texts: list[str] = []
-        normalised: list[bool] = []
-        human: list[bool] = []
-        for row in batch:
-            plain, folded, said = row.aliases, row.normalised_aliases, row.human_answers
-            texts += plain + folded + said
-            normalised += [False] * len(plain) + [True] * len(folded) + [False] * len(said)
-            human += [False] * (len(plain) + len(folded)) + [True] * len(said)
-            ids += [self._row_id(row)] * (len(plain) + len(folded) + len(said))
-        return as_frame([ids, texts, normalised, human], ANSWER_TYPES)
-
-    def _page_rows(self, batch: list[Question]) -> pl.DataFrame:
-        ids = [row_id for row in batch for row_id in [self._row_id(row)] * len(row.pages)]
-        self._quarantine.count_good(f"{self.dataset}_pages", self.split, len(ids))
-        pages = [page for row in batch for page in row.pages]
-        columns = list(zip(*pages, strict=True)) or [()] * len(Page._fields)
-        return as_frame([ids, *columns], CITED_TYPES)
-
-    def _row_id(self, row: Question) -> str:
-        return f"{self.dataset}/{self.split}/{row.id}"
-
-    def _batches(self, member: Member) -> Iterator[list[Question]]:
-        batch: list[Question] = []
+    def _batches(self, member: Member) -> Iterator[_Columns]:
+        batch = _Columns()
         for row in self._usable(member):
-            batch.append(row)
+            batch.add(f"{self.dataset}/{self.split}/{row.id}", self.split, row)
             if len(batch) == BATCH_QUESTIONS:
                 yield batch
-                batch = []
-        if batch:
+                batch = _Columns()
+        if len(batch):
             yield batch
 
     def _usable(self, member: Member) -> Iterator[Question]:

@@ -166,4 +166,6 @@ class ChatPrompt:
 
 
 def _user_words(instruction: str, words: str) -> str:
-    return "\n\n".join(text for text in (instruction, words) if has_text(text))
+    if not has_text(words):
+        return instruction
+    return f"{instruction}\n\n{words}" if has_text(instruction) else words

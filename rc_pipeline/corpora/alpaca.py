@@ -23,9 +23,9 @@ def _checked(row: Row) -> Row | BadRow:
         return bad
     system, history = fields.get("system") or None, fields.get("history") or []
     if system is not None and (fault := text_fault(system)):
-        return BadRow(fault, row.file, row.line, "system", ascii(system), row.fields)
+        return BadRow(fault, row.file, row.line, "system", str(system), row.fields)
     if not _is_history(history):
-        return BadRow("not_text", row.file, row.line, "history", ascii(history), row.fields)
+        return BadRow("not_text", row.file, row.line, "history", str(history), row.fields)
     kept = {key: fields[key] for key in ("instruction", "input", "output")}
     return Row({**kept, "system": system, "history": history}, row.file, row.line)
 

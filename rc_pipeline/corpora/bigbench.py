@@ -133,7 +133,7 @@ def _told(targets: Any) -> dict[str, Any] | _Fault:
     ]
     for answer in answers:
         if fault := text_fault(answer):
-            return _Fault(fault, "target", ascii(answer))
+            return _Fault(fault, "target", str(answer))
     answers = list(dict.fromkeys(answer for answer in answers if answer.strip()))
     return {"options": None, "label": None, "answer": answers[0] if answers else "", "answers": answers}
 
@@ -141,13 +141,13 @@ def _told(targets: Any) -> dict[str, Any] | _Fault:
 def _chosen(example: dict[str, Any]) -> dict[str, Any] | _Fault:
     scores = example["target_scores"]
     if not isinstance(scores, dict) or not all(map(_is_score, scores.values())):
-        return _Fault("not_scores", "target_scores", ascii(scores))
+        return _Fault("not_scores", "target_scores", str(scores))
     for option in scores:
         if text_fault(option) or not option.strip():
-            return _Fault("bad_utf8" if option.strip() else "empty_option", "target_scores", ascii(option))
+            return _Fault("bad_utf8" if option.strip() else "empty_option", "target_scores", str(option))
     best = max(scores.values(), default=0)
     if best == min(scores.values(), default=0):
-        return _Fault("no_best_option", "target_scores", ascii(scores))
+        return _Fault("no_best_option", "target_scores", str(scores))
     # Many tasks list the right option first, so the order is another one for every question, and always the same.
     options = sorted(scores, key=lambda option: (stable_hash(0, example["input"], option), option))
     answers = [option for option in options if scores[option] == best]

@@ -121,11 +121,11 @@ def _text(value: object) -> str | None:
     if isinstance(value, str):
         reason = text_fault(value)
         if reason:
-            raise _Fault(reason, ascii(value)[1:-1])
+            raise _Fault(reason, value)
         return value
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     for kind, written in _WRITTEN:
         if isinstance(value, kind):
             return written(value)
-    raise _Fault("not_text", json.dumps(value, default=str))
+    raise _Fault("not_text", json.dumps(value, ensure_ascii=False, default=str))

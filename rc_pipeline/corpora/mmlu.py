@@ -103,7 +103,7 @@ def _checked(row: Row, paper: Paper, file: str) -> Row | BadRow:
     fields = {name.lower(): value for name, value in row.fields.items()}
     choices = fields.get("choices", [fields[letter] for letter in "abcd" if letter in fields])
     if not isinstance(choices, list) or len(choices) != len(ANSWERS):
-        return BadRow("not_four_choices", row.file, row.line, "choices", ascii(choices), row.fields)
+        return BadRow("not_four_choices", row.file, row.line, "choices", str(choices), row.fields)
     subject = fields.get("subject") or paper.subject
     if not subject:
         raise CorpusError(f"{file}: neither the file's name nor its rows name a subject. Call it <subject>_dev.csv.")
@@ -117,7 +117,7 @@ def _checked(row: Row, paper: Paper, file: str) -> Row | BadRow:
         return Row({**told, "label": None}, row.file, row.line)
     label = _label(fields.get("answer"))
     if label is None:
-        return BadRow("answer_not_a_to_d", row.file, row.line, "answer", ascii(fields.get("answer")), row.fields)
+        return BadRow("answer_not_a_to_d", row.file, row.line, "answer", str(fields.get("answer")), row.fields)
     return Row({**told, "label": label}, row.file, row.line)
 
 

@@ -123,9 +123,10 @@ class BadRow:
 
     def row_json(self) -> str:
         """Return the row as JSON text that any UTF-8 column can hold."""
-        text = json.dumps(self.row, ensure_ascii=True, default=str)
+        # Escapes stand for the halves of characters that UTF-8 cannot hold.
+        text = json.dumps(self.row, ensure_ascii=False, default=str).encode(errors="backslashreplace").decode()
         if len(text) > KEPT_CHARACTERS:
-            return json.dumps({"first_characters": text[:KEPT_CHARACTERS], "characters": len(text)})
+            return json.dumps({"first_characters": text[:KEPT_CHARACTERS], "characters": len(text)}, ensure_ascii=False)
         return text
 
 
@@ -245,6 +246,6 @@ def first_text_fault(fields: Mapping[str, object], names: tuple[str, ...], file:
         reason = text_fault(fields[name])
         if reason:
             value = fields[name]
-            shown = ascii(value)[1:-1] if isinstance(value, str) else json.dumps(value, default=str)
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
             return BadRow(reason, file, line, name, shown, dict(fields))
     return None

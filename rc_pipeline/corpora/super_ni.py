@@ -57,7 +57,7 @@ def _row(instance: Any, task: str, definition: object, file: str, line: int) -> 
     outputs = said if isinstance(said, list) else [said]
     fault = next(filter(None, map(text_fault, outputs)), None)
     if fault:
-        return BadRow(fault, file, line, "output", ascii(said), instance)
+        return BadRow(fault, file, line, "output", str(said), instance)
     outputs = list(dict.fromkeys(output for output in outputs if output.strip()))
     kept = {"id": instance["id"], "task": task, "definition": definition, "input": instance["input"]}
     return Row({**kept, "output": outputs[0] if outputs else "", "outputs": outputs}, file, line, instance["id"])

@@ -40,7 +40,8 @@ class Evidence:
     def texts(self, wanted: Flags) -> Iterator[tuple[int, str]]:
         """Yield number and text of each of the wanted documents."""
         for path, numbers in self._numbers.items():
-            chosen = (numbers >= 0) & wanted[numbers]
+            chosen = numbers >= 0
+            chosen[chosen] = wanted[numbers[chosen]]
             for found, column in _read(path, chosen):
                 yield from zip(numbers[found].tolist(), column, strict=True)
 

@@ -23,8 +23,8 @@ ROW = np.dtype(
 )  # fmt: skip
 NONE = 0xFFFF
 Rows = npt.NDArray[np.void]
-_MIX = np.uint64(0xFF51AFD7ED558CCD)
 ROWS_AT_ONCE = 20_000
+_MIX = np.uint64(0xFF51AFD7ED558CCD)
 _SIEVE_BITS = np.uint64(48)
 
 
@@ -94,6 +94,8 @@ class Searcher:
         """Return where which phrase of which pair stands: pair, phrase, and place among the words."""
         counts = self._first[pairs.question + 1] - self._first[pairs.question]
         pair, phrase = expanded(self._first[pairs.question], counts)
+        if not len(phrase):
+            return pair, phrase, phrase
         key = self._phrases.head[phrase] ^ (pairs.text[pair].astype(np.uint64) * _MIX)
         order = np.argsort(key, kind="stable")
         keys, begin, many = np.unique(key[order], return_index=True, return_counts=True)
@@ -102,17 +104,15 @@ class Searcher:
         sieve[self._phrases.head[phrase] >> _SIEVE_BITS] = True
         place = np.flatnonzero(sieve[says >> _SIEVE_BITS])
         wanted = says[place] ^ (text[place].astype(np.uint64) * _MIX)
-        if not len(keys):
-            nothing = np.zeros(0, np.int64)
-            return nothing, nothing, nothing
         slot = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         hit = np.flatnonzero(keys[slot] == wanted)
         which, entry = expanded(begin[slot[hit]], many[slot[hit]])
         at, found = place[hit][which], order[entry]
         length = self._phrases.length[phrase[found]].astype(np.int64)
-        whole = np.minimum(at + length, len(says)) - at == length
-        whole &= text[np.minimum(at + length, len(says)) - 1] == text[at]
-        at, found, length = at[whole], found[whole], length[whole]
+        last = at + length - 1
+        inside = last < len(says)
+        inside[inside] = text[last[inside]] == text[at[inside]]
+        at, found, length = at[inside], found[inside], length[inside]
         same = spans_hash(says, at, length) == self._phrases.whole[phrase[found]]
         return pair[found[same]], phrase[found[same]], at[same]
 

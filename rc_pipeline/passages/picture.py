@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Lightness, dashes and marks differ, so that a grey print tells the lines apart.
 LOOKS: dict[str, dict[str, Any]] = {
-    BM25: {"color": "#0072b2", "linestyle": "solid", "marker": "o", "label": "best windows (BM25)"},
+    BM25: {"color": "#0072b2", "linestyle": "solid", "marker": "o", "label": "best windows"},
     FIRST_WORDS: {"color": "#d55e00", "linestyle": "dashed", "marker": "s", "label": "first words"},
 }
 CEILING: dict[str, Any] = {"color": "#222222", "linestyle": "dotted", "label": "whole documents"}
@@ -34,7 +34,7 @@ def draw_recall(recall: pl.DataFrame, tokens: int, path: Path) -> None:
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update({"font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False})
-        figure = Figure(figsize=(1.2 + 2.6 * across, 0.9 + 2.2 * down), dpi=110, layout="constrained")
+        figure = Figure(figsize=(max(4.6, 1.2 + 2.6 * across), 1.1 + 2.2 * down), dpi=110, layout="constrained")
         FigureCanvasAgg(figure)
         panels = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
         for panel in panels[len(splits) :]:
@@ -45,7 +45,7 @@ def draw_recall(recall: pl.DataFrame, tokens: int, path: Path) -> None:
         figure.supxlabel("tokens of passage (a grey line marks the budget in use)", fontsize=9.0)
         figure.supylabel("answer in the passage, %", fontsize=9.0)
         lines, labels = panels[0].get_legend_handles_labels()
-        figure.legend(lines, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        figure.legend(lines, labels, loc="outside upper center", ncols=len(labels), frameon=False)
         figure.savefig(path, format="png", metadata={"Software": None})
 
 

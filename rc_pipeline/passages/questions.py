@@ -23,6 +23,7 @@ NO_EVIDENCE = "no_evidence"
 NO_ALIAS = "no_alias_in_evidence"
 NOT_VERIFIED = "not_verified"
 VERIFIED = "verified-"
+PAGE = {"question": pl.Int32, "kind": pl.String, "position": pl.Int32, "evidence_id": pl.String}
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def read_questions(tables: Path, splits: Sequence[str], train_splits: Sequence[s
     """Read the splits that the tables hold."""
     found: list[Split] = []
     phrases: list[Phrases] = []
-    pages: list[pl.DataFrame] = []
+    pages = [pl.DataFrame(schema=PAGE)]
     first = 0
     for name in splits:
         if not (tables / "questions" / f"{name}.parquet").is_file():
@@ -75,7 +76,7 @@ def read_questions(tables: Path, splits: Sequence[str], train_splits: Sequence[s
         first = BLOCK * found[-1].blocks.stop
     if not found:
         raise PassagesError(f"{tables / 'questions'}: none of {', '.join(splits)}; build the tables again")
-    return Questions(found, by_question(joined(phrases)), *_cited(pl.concat(pages)))
+    return Questions(found, by_question(joined(phrases)), *_cited(pl.concat(pages, how="vertical_relaxed")))
 
 
 def _questions(tables: Path, split: str) -> tuple[pl.DataFrame, list[str]]:
@@ -101,7 +102,7 @@ def _pages(path: Path, split: str, numbers: pl.DataFrame) -> Iterator[pl.DataFra
     verified = ["verified"] if split.startswith(f"{VERIFIED}web") else []
     for pages in _numbered(path, ["kind", "position", "evidence_id", *verified], numbers):
         kept = pl.all_horizontal(pl.col("evidence_id").is_not_null(), *map(pl.col, verified))
-        yield pages.filter(kept).select("question", "kind", "position", "evidence_id")
+        yield pages.filter(kept).select(*PAGE)
 
 
 def _cited(pages: pl.DataFrame) -> tuple[pl.Series, Ints, Ints, Ints]:

@@ -1,4 +1,7 @@
-"""How many questions still have an answer in their passage: the ceiling of what any reader can score."""
+"""How many questions still have an answer in their passage: the ceiling of what any reader can score.
+
+Windows are ranked without a look at the answers, for training splits too.
+"""
 
 from __future__ import annotations
 

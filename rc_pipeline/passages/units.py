@@ -31,7 +31,7 @@ END, FULL_END, CLOSER = 1, 2, 3
 LETTERS_A_TOKEN = 5
 # Longer runs are cut, always at the same places, so that a unit fits into the smallest budget.
 LONGEST_WORD = 16
-# Thai to Burmese, Khmer, kana, ideographs.
+# Thai to Burmese, Khmer, kana, ideographs; those beyond the first 2^17 characters count by default.
 _UNSPACED = ((0x0E00, 0x10A0), (0x1780, 0x1800), (0x2E80, 0x3000), (0x3040, 0x3130), (0x3190, 0xA4D0), (0xF900, 0xFB00))
 _CASED_BELOW = 0x20000
 _KIND_BIT, _COST_BIT, _MARK_BIT = np.uint32(28), np.uint32(23), np.uint32(21)
@@ -67,9 +67,10 @@ def read_units(texts: Sequence[str]) -> Units:
     facts = np.take(_facts(), codes)
     kind = (facts >> _KIND_BIT).astype(np.uint8)
     inside = (kind[1:] == kind[:-1]) & (kind[1:] & 1).view(np.bool_)
-    starts = np.flatnonzero(_beside(kind != SPACE, inside, after=True))
-    ends = np.flatnonzero(_beside(kind != SPACE, inside, after=False)) + 1
-    starts, ends = _long_words_cut(starts, ends)
+    begins, stops = kind != SPACE, kind != SPACE
+    begins[1:] &= ~inside
+    stops[:-1] &= ~inside
+    starts, ends = _long_words_cut(np.flatnonzero(begins), np.flatnonzero(stops) + 1)
     weights = np.cumsum((facts >> _COST_BIT).astype(np.uint8) & 31, dtype=np.int32)
     fifths = weights[ends - 1] - np.where(starts > 0, weights[starts - 1], 0)
     cost = (fifths + LETTERS_A_TOKEN - 1) // LETTERS_A_TOKEN
@@ -113,16 +114,6 @@ def article_hashes() -> Hashes:
     return read_units(ARTICLES).says
 
 
-def _beside(here: Flags, inside: Flags, *, after: bool) -> Flags:
-    """Return where a unit starts (`after` what is no part of it) or ends."""
-    edges = here.copy()
-    if after:
-        edges[1:] &= ~inside
-    else:
-        edges[:-1] &= ~inside
-    return edges
-
-
 def _long_words_cut(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
     if not len(starts) or (ends - starts).max() <= LONGEST_WORD:
         return starts, ends
@@ -144,19 +135,17 @@ def _hashes(facts: npt.NDArray[np.uint32], starts: Ints, ends: Ints) -> Hashes:
     return (said ^ (said >> np.uint64(29))) * _MIX
 
 
-_POWERS: list[tuple[Hashes, Hashes]] = []
-
-
 def _powers(count: int) -> tuple[Hashes, Hashes]:
     """Return the powers of an odd base and of its inverse modulo 2^64, at least `count` of them."""
-    if not _POWERS or len(_POWERS[-1][0]) < count:
-        tables = []
-        for base in (_BASE, pow(_BASE, -1, 2**64)):
-            factors = np.full(count + count // 2, base, np.uint64)
-            factors[0] = 1
-            tables.append(np.multiply.accumulate(factors))
-        _POWERS[:] = [(tables[0], tables[1])]
-    return _POWERS[-1]
+    return _power_tables(max(1 << 18, 1 << count.bit_length()))
+
+
+@lru_cache(maxsize=4)
+def _power_tables(count: int) -> tuple[Hashes, Hashes]:
+    factors = np.full((2, count), [[_BASE], [pow(_BASE, -1, 2**64)]], np.uint64)
+    factors[:, 0] = 1
+    power, inverse = np.multiply.accumulate(factors, axis=1)
+    return power, inverse
 
 
 @lru_cache(maxsize=1)

@@ -58,6 +58,14 @@ def test_rows_without_a_passage_carry_their_reason(world: World, passed: Passed)
     assert (outcome.metadata["dropped: no_evidence"], outcome.metadata["dropped"]) == (3, 6)
 
 
+def test_questions_none_of_which_cites_a_document_are_all_dropped(world: World, passed: Passed) -> None:
+    row_id = world.ask(DEV, "Who?", {}, ["x"])
+    world.documents["uncited"] = "Some text."
+    assert passed(world.build())
+    assert world.dropped() == {row_id: "no_evidence"}
+    assert world.recall(DEV, "whole_documents") == {None: 0.0}
+
+
 def test_of_the_verified_web_only_verified_pages_count(world: World) -> None:
     for split in ("verified-web-dev", "verified-wikipedia-dev"):
         pages = {"good": "One page.", "search bad": "Another page."}

@@ -10,7 +10,7 @@ from rc_pipeline.passages.units import Flags, Ints
 
 # A blank line between windows that were no neighbours.
 JOINT_TOKENS = 1
-# A budget is full long before so many windows, each on average half as long as it may be, were tried.
+# Windows are half as long as they may be or more, so a budget is full long before that many times its share.
 TRIED = 4
 
 
@@ -43,12 +43,18 @@ def choose(rows: Rows, scores: Scores, budgets: Ints, window_tokens: int) -> Fla
         room[questions] -= cost[these, None] * fits
         if room.max() <= JOINT_TOKENS:
             break
-    if len(rows):
-        documents = np.ones(len(rows), np.bool_)
-        documents[1:] = (rows["rank"][1:] != rows["rank"][:-1]) | (asked[1:] != asked[:-1])
-        whole = np.add.reduceat(cost - JOINT_TOKENS + JOINT_TOKENS * documents, first) - JOINT_TOKENS
-        chosen |= (whole[:, None] <= budgets)[asked]
-    return chosen
+    return chosen | (_together(rows)[:, None] <= budgets)[asked]
+
+
+def _together(rows: Rows) -> Ints:
+    """Return the tokens of all windows of each question; neighbours in a document need no joint."""
+    first, _ = question_runs(rows)
+    if not len(first):
+        return np.zeros(0, np.int64)
+    apart = np.ones(len(rows), np.int64)
+    apart[1:] = (rows["start"][1:] != rows["end"][:-1]) | (rows["rank"][1:] != rows["rank"][:-1])
+    apart[first] = 0
+    return np.add.reduceat(rows["tokens"] + JOINT_TOKENS * apart, first)
 
 
 def holds_answer(rows: Rows, chosen: Flags, budgets: Ints) -> Flags:

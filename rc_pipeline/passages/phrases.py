@@ -30,6 +30,7 @@ ASKING = (
     *("什么", "哪个", "哪位", "哪里", "哪一", "谁", "多少", "几", "为何", "怎么"),
 )
 TEXTS_AT_ONCE = 10_000
+_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _next_to(text: Ints, glyph: Flags, end: Ints, start: Ints) -> Flags:
 
 def _distinct(phrases: Phrases) -> Phrases:
     """Return each phrase of a question once, in order."""
-    key = phrases.whole ^ (phrases.question.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    key = phrases.whole ^ (phrases.question.astype(np.uint64) * _MIX)
     return _only(phrases, np.sort(np.unique(key, return_index=True)[1]))
 
 

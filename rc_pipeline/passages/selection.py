@@ -74,8 +74,7 @@ class Selector:
             with_evidence.update(rows["question"][question_runs(rows)[0]].tolist())
             if split.training:
                 rows, scores, found = _holding(rows, scores)
-                budget = self._budgets[self._in_use :][:1]
-                kept = choose(rows, scores, budget, self._window_tokens)[:, 0]
+                kept = choose(rows, scores, self._budgets[[self._in_use]], self._window_tokens)[:, 0]
             else:
                 kept = chosen[:, self._in_use]
             picks.append(_picks(rows[kept], scores[kept]))

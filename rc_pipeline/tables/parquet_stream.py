@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Types = dict[str, Any]
-BATCH_ROWS = 65_536
+BATCH_ROWS = 16384
 
 
 def arrow_schema(types: Types) -> pa.Schema:

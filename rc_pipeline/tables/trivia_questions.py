@@ -42,19 +42,20 @@ class _Columns:
         )  # fmt: skip
         for column, value in zip(self.questions, values, strict=True):
             column.append(value)
+        ids, aliases, normalised, human = self.answers
         for texts, is_normalised, is_human in (
             (row.aliases, False, False),
             (row.normalised_aliases, True, False),
             (row.human_answers, False, True),
         ):
-            count = len(texts)
-            answers = ([row_id] * count, texts, [is_normalised] * count, [is_human] * count)
-            for column, found in zip(self.answers, answers, strict=True):
-                column.extend(found)
+            ids += [row_id] * len(texts)
+            aliases += texts
+            normalised += [is_normalised] * len(texts)
+            human += [is_human] * len(texts)
         if row.pages:
-            pages = ([row_id] * len(row.pages), *zip(*row.pages, strict=True))
-            for column, found in zip(self.pages, pages, strict=True):
-                column.extend(found)
+            self.pages[0].extend([row_id] * len(row.pages))
+            for column, told in zip(self.pages[1:], zip(*row.pages, strict=True), strict=True):
+                column.extend(told)
 
 
 class SplitWriter:

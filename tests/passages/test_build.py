@@ -20,7 +20,7 @@ from rc_pipeline.passages.errors import PassagesError
 from rc_pipeline.passages.units import estimate_tokens
 from rc_pipeline.scoring.trivia import normalise
 from rc_pipeline.tables.build import build_tables
-from tests.passages.conftest import World
+from tests.passages.small_world import World
 
 Passed = Callable[[Outcome], bool]
 DEV, TRAIN = "wikipedia-dev", "wikipedia-train"

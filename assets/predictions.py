@@ -32,6 +32,7 @@ def prediction_spec(work: Work) -> dict[str, JSON]:
         "rows": settings["rows"],
         "shots": shots_spec(work),
         "answer": settings["answer"],
+        "seed": settings["seed"],
         "context_tokens": settings["context_tokens"],
         "weights": sha256_json(weights),
         # A row answered by other code is another answer.

@@ -92,7 +92,7 @@ def _dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
                           for key, template in templates.items()},
             "train_splits": list(dataset.train_splits),
             "splits": list(dataset.facts.splits),
-            "unanswered": sorted(dataset.facts.unanswered),
+            "unanswered": [*sorted(dataset.facts.unanswered)],
             "holdout": dataset.model_dump(include={"holdout"})["holdout"],
             "shot_rows": _shot_rows(catalog, name),
             "seed": 0,
@@ -189,8 +189,9 @@ def _run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
             settings=common | {"tune": run.tune.model_dump(mode="json"), "rows": dict(run.train_on),
                                "mixture": (run.mixture or Mixture()).model_dump(), "seed": run.seed,
                                "shots": shots},
-            needs=base | _shot_needs(run, *run.train_on) | {f"train.{name}.{split}": Need(f"instructions/{name}", f"{split}.parquet")
-                          for name in run.train_on for split in catalog.datasets[name].train_splits},
+            needs=base | _shot_needs(run, *run.train_on) | {
+                f"train.{name}.{split}": Need(f"instructions/{name}", f"{split}.parquet")
+                for name in run.train_on for split in catalog.datasets[name].train_splits},
             files=files, code=CODE["adapters"], origins=origins, about=about,
         )  # fmt: skip
     for eval_set, rows in run.evaluate_on.items():
@@ -202,7 +203,8 @@ def _run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
         yield Node(
             key=f"predictions/{key}", stage="predictions",
             settings=common | {"run": run.name, "eval_set": eval_set, "rows": rows, "shots": shots,
-                               "answer": run.answer.model_dump(mode="json")},
+                               "answer": run.answer.model_dump(mode="json"),
+                               "seed": run.seed if run.answer.temperature else 0},
             needs=base | adapter | {"instructions": instructions} | _shot_needs(run, name),
             files=files, code=CODE["predictions"], origins=origins | asked_by, about=about,
         )  # fmt: skip

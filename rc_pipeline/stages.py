@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _CORPORA, _TABLES, _MODELS = "rc_pipeline.corpora", "rc_pipeline.tables", "rc_pipeline.models"
 _SAMPLE = tuple(f"{_CORPORA}.sample_{part}" for part in ("world", "documents", "text", "names"))
-_RUNNING = ("rc_pipeline.prompting", f"{_MODELS}.loading")
+_RUNNING = ("rc_pipeline.prompting", f"{_MODELS}.loading", "rc_pipeline.instructions.shots")
 
 _IDENTITY = ("", "_questions", "_patterns_en", "_patterns_zh")
 

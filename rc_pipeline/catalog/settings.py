@@ -88,9 +88,21 @@ class Answer(BaseModel):
     model_config = STRICT
     max_new_tokens: int = Field(default=32, ge=1, description="longest answer in free text")
     batch_size: int = Field(default=32, ge=1, description="questions at a time")
+    temperature: float = Field(default=0.0, ge=0, le=10, description="0 writes the likeliest; above, chance has a say")
+    top_p: float = Field(default=1.0, gt=0, le=1, description="draw from the likeliest tokens that make up this share")
+    samples: int = Field(
+        default=1, ge=1, le=64, description="answers drawn for each question, of which the most frequent one counts"
+    )
     max_tokens: int | None = Field(
         default=None, ge=16, description="longest prompt and answer; what the model can read when left out"
     )
+
+    @field_validator("samples")
+    @classmethod
+    def _samples_differ(cls, samples: int, info: ValidationInfo) -> int:
+        if samples > 1 and info.data.get("temperature") == 0:
+            raise wrong("without a temperature all samples are the same; add temperature, such as 0.7, or give 1")
+        return samples
 
     @field_validator("max_tokens")
     @classmethod

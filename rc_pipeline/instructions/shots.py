@@ -6,7 +6,7 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -38,6 +38,22 @@ class ShotPlan:
     how: How = "random"
     rows: Sequence[str] = ()
     seed: int = 0
+
+
+def with_shots(rows: pl.DataFrame, asked: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Yield rows as plain data with their examples under `shots`; without a plan, as they are."""
+    pools = {} if asked is None else {name: _pool(name, asked) for name in sorted(asked["files"])}
+    for row in rows.iter_rows(named=True):
+        yield row | {"shots": pools[row["dataset"]].shots(row)} if pools else row
+
+
+def _pool(dataset: str, asked: Mapping[str, Any]) -> ShotPool:
+    rows = [row for row in asked["shot_rows"] if row.startswith(f"{dataset}/")]
+    if asked["shots_by"] == "fixed" and not rows:
+        raise ShotsError(
+            f"prompt.shot_rows: none is of {dataset}, which is asked too; add {asked['shots']} of its rows"
+        )
+    return ShotPool(Path(asked["files"][dataset]), ShotPlan(asked["shots"], asked["shots_by"], rows, asked["seed"]))
 
 
 class ShotPool:

@@ -1,27 +1,37 @@
-"""Greedy answers in batches, equal to answering one question at a time."""
+"""Answers in batches, equal to answering one question at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from random import Random
 from typing import Any
 
 from rc_pipeline.prediction.prefill import Prefill, read_prompts
+from rc_pipeline.prediction.sampling import GREEDY, Sampling, next_tokens
 
 
-def generate(
-    model: Any, prompts: Sequence[Sequence[int]], *, max_new_tokens: int, end_ids: Collection[int], pad_id: int
+def generate(  # noqa: PLR0913 - by name, all of them
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    end_ids: Collection[int],
+    pad_id: int,
+    sampling: Sampling = GREEDY,
+    seeds: Sequence[int] = (),
 ) -> list[tuple[list[int], bool]]:
-    """Return for each prompt the ids of its answer and whether it came to its end by itself."""
+    """Return for each prompt the ids of its answer and whether it came to its end by itself; seeds are for sampling."""
     import torch
 
     answers: list[list[int]] = [[] for _ in prompts]
     ended = [False] * len(prompts)
+    chance = [Random(seed) for seed in seeds]  # noqa: S311 - no secret
     with torch.inference_mode():
         prefill = read_prompts(model, prompts, pad_id)
         logits = prefill.next_logits
         active = list(range(len(prompts)))
         for step in range(max_new_tokens):
-            chosen = logits.argmax(dim=-1)
+            chosen = next_tokens(logits, sampling, [chance[row] for row in active] if chance else [])
             staying = []
             for at, (row, token) in enumerate(zip(active, chosen.tolist(), strict=True)):
                 if token in end_ids:

@@ -28,7 +28,7 @@ COLUMNS = [
     "order",
 ]
 # Not every dataset speaks of these.
-MORE_COLUMNS = ["system", "history"]
+MORE_COLUMNS = ["system", "history", "dataset", "group", "answer_after"]
 
 
 class NothingToAsk(ValueError):
@@ -49,14 +49,18 @@ class Question:
     shots_dropped: int = 0
     turns_dropped: int = 0
     problem: str | None = None
+    answer_after: str | None = None
 
-    def key(self, identity: Mapping[str, Any]) -> str:
-        """Return the name of this question's result: the weights, the code, and every id that goes in."""
-        free = {name: identity[name] for name in ("max_new_tokens", "end_id")}
-        asked = {"options": self.options} if self.options else free
-        return sha256_json(
-            {"weights": identity["weights"], "salt": identity["cache_salt"], "prompt": self.prompt_ids, **asked}
-        )
+    def keys(self, identity: Mapping[str, Any]) -> list[str]:
+        """Return the names of this question's results, one a sample: the weights, the code, every id that goes in."""
+        named = {"weights": identity["weights"], "salt": identity["cache_salt"], "prompt": self.prompt_ids}
+        if self.options:
+            return [sha256_json(named | {"options": self.options})]
+        named |= {name: identity[name] for name in ("max_new_tokens", "end_id")}
+        if not identity["temperature"]:
+            return [sha256_json(named)]
+        named |= {name: identity[name] for name in ("temperature", "top_p", "seed")}
+        return [sha256_json(named | {"sample": sample}) for sample in range(identity["samples"])]
 
 
 def select_rows(files: Sequence[str], rows: int | None) -> pl.DataFrame:
@@ -73,14 +77,21 @@ def select_rows(files: Sequence[str], rows: int | None) -> pl.DataFrame:
     return frame.sort("instruction_id")
 
 
-def read_questions(
-    frame: pl.DataFrame, tokenizer: PreTrainedTokenizerFast, form: Form, *, max_tokens: int, max_new_tokens: int
+def read_questions(  # noqa: PLR0913 - by name, most of them
+    frame: pl.DataFrame,
+    tokenizer: PreTrainedTokenizerFast,
+    form: Form,
+    *,
+    max_tokens: int,
+    max_new_tokens: int,
+    shots: Mapping[str, Any] | None = None,
 ) -> list[Question]:
     """Encode every row, its passage cut so that the answer, or the longest of its options, fits behind it."""
+    from rc_pipeline.instructions.shots import with_shots
     from rc_pipeline.prompting.encoding import encode_each
     from rc_pipeline.prompting.tokens import TextEncoder
 
-    rows = frame.to_dicts()
+    rows = list(with_shots(frame, shots))
     texts = sorted({text for row in rows for text in row["choices"] or []})
     ids_of = dict(zip(texts, TextEncoder(tokenizer, form).answers(texts), strict=True))
     options = [[ids_of[text] for text in row["choices"] or []] for row in rows]
@@ -112,6 +123,7 @@ def _question(row: Mapping[str, Any], options: list[list[int]], encoded: Encoded
         encoded.passage_tokens_cut,
         encoded.shots_dropped,
         encoded.turns_dropped,
+        answer_after=row.get("answer_after"),
     )
 
 

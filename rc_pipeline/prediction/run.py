@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rc_pipeline.lake.frames import preview, write_parquet
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
+from rc_pipeline.prediction.answers import predictions
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,21 +43,20 @@ def predict(spec: dict[str, Any], progress: Progress) -> Outcome:
     questions = _questions(spec, tokenizer, form)
     end_id = TextEncoder(tokenizer, form).end_id
     identity = _identity(spec, end_id)
-    keys = {question.instruction_id: question.key(identity) for question in questions if not question.problem}
+    keys = {question.instruction_id: question.keys(identity) for question in questions if not question.problem}
     pending = Path(spec["pending"]) if "pending" in spec else None
     cache = RowCache(Path(spec["cache"]), weights=spec["weights"], salt=spec["cache_salt"], pending=pending)
     known = cache.read()
     missing = {
-        key: question
-        for question in questions
-        if (key := keys.get(question.instruction_id)) is not None and key not in known
+        key: question for question in questions for key in keys.get(question.instruction_id, []) if key not in known
     }
-    cached = sum(key in known for key in keys.values())
-    progress.note(f"{len(questions)} questions, {cached} of them known, {len(missing)} to ask")
+    cached = sum(all(key in known for key in own) for own in keys.values())
+    progress.note(f"{len(questions)} questions, {cached} of them known, {len(missing)} answers to ask for")
     ready = time.monotonic()
     if missing:
         known |= _compute(spec, missing, tokenizer, end_id, cache, progress)
-    frame = _frame(spec, questions, {name: known[key] for name, key in keys.items()})
+    about = {"run": spec["run"], "eval_set": spec["eval_set"]}
+    frame = predictions(about, questions, {name: [known[key] for key in own] for name, own in keys.items()})
     out = Path(spec["out"])
     write_parquet(frame, out / "predictions.parquet")
     timing = {
@@ -99,15 +99,21 @@ def _questions(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, form
         form,
         max_tokens=min(spec["answer"]["max_tokens"] or spec["context_tokens"], spec["context_tokens"]),
         max_new_tokens=spec["answer"]["max_new_tokens"],
+        shots=spec.get("shots"),
     )
 
 
 def _identity(spec: Mapping[str, Any], end_id: int) -> dict[str, Any]:
+    drawn = {
+        name: spec["answer"].get(name, usual) for name, usual in (("temperature", 0), ("top_p", 1), ("samples", 1))
+    }
     return {
         "weights": spec["weights"],
         "cache_salt": spec["cache_salt"],
         "max_new_tokens": spec["answer"]["max_new_tokens"],
         "end_id": end_id,
+        "seed": spec.get("seed", 0),
+        **drawn,
     }
 
 
@@ -135,7 +141,7 @@ def _compute(  # noqa: PLR0913, PLR0917
         lengths = [len(missing[key].prompt_ids) for key in keys]
         for batch in batches_by_length(lengths, spec["answer"]["batch_size"]):
             asked = {keys[i]: missing[keys[i]] for i in batch}
-            answers = _ask(model, tokenizer, end_id, list(asked.values()), spec["answer"]["max_new_tokens"])
+            answers = _ask(model, tokenizer, end_id, asked, spec["answer"])
             unstored |= dict(zip(asked, answers, strict=True))
             if time.monotonic() - last_stored > SECONDS_BETWEEN_SHARDS:
                 cache.write(unstored)
@@ -147,13 +153,19 @@ def _compute(  # noqa: PLR0913, PLR0917
 
 
 def _ask(
-    model: Any, tokenizer: PreTrainedTokenizerFast, end_id: int, questions: Sequence[Question], max_new_tokens: int
+    model: Any,
+    tokenizer: PreTrainedTokenizerFast,
+    end_id: int,
+    asked: Mapping[str, Question],
+    answer: Mapping[str, Any],
 ) -> list[Result]:
     """Answer one batch, whose questions all have options or all have none."""
     from rc_pipeline.prediction.choices import score_options
     from rc_pipeline.prediction.generation import generate
     from rc_pipeline.prediction.row_cache import Result
+    from rc_pipeline.prediction.sampling import Sampling
 
+    questions = list(asked.values())
     prompts = [question.prompt_ids for question in questions]
     pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     if questions[0].options:
@@ -165,7 +177,17 @@ def _ask(
             for question, own, at in zip(questions, rounded, best, strict=True)
         ]
     ends = _end_ids(model, tokenizer.eos_token_id, end_id)
-    answers = generate(model, prompts, max_new_tokens=max_new_tokens, end_ids=ends, pad_id=pad)
+    sampling = Sampling(answer.get("temperature", 0.0), answer.get("top_p", 1.0))
+    answers = generate(
+        model,
+        prompts,
+        max_new_tokens=answer["max_new_tokens"],
+        end_ids=ends,
+        pad_id=pad,
+        sampling=sampling,
+        # What is drawn for a sample depends on its name alone, not on the batch that it is drawn in.
+        seeds=[int(key[:16], 16) for key in asked] if sampling.temperature else (),
+    )
     return [Result(_text(tokenizer, ids), len(ids), finished) for ids, finished in answers]
 
 
@@ -180,51 +202,6 @@ def _text(tokenizer: PreTrainedTokenizerFast, ids: list[int]) -> str:
     text = str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
     # Half a character at the end of an answer must not keep the rest from being stored.
     return text.encode("utf-8", "replace").decode("utf-8").strip()
-
-
-def _frame(spec: Mapping[str, Any], questions: Sequence[Question], results: Mapping[str, Result]) -> pl.DataFrame:
-    import polars as pl
-
-    schema: dict[str, Any] = {
-        "run": pl.String,
-        "eval_set": pl.String,
-        "instruction_id": pl.String,
-        "row_id": pl.String,
-        "template": pl.String,
-        "prompt_tokens": pl.Int32,
-        "passage_tokens_cut": pl.Int32,
-        "shots_dropped": pl.Int32,
-        "turns_dropped": pl.Int32,
-        "answer": pl.String,
-        "choice": pl.Int8,
-        "choice_scores": pl.List(pl.Float32),
-        "answer_tokens": pl.Int32,
-        "finished": pl.Boolean,
-        "problem": pl.String,
-    }
-    rows = [
-        {"run": spec["run"], "eval_set": spec["eval_set"], **_row(question, results.get(question.instruction_id))}
-        for question in questions
-    ]
-    return pl.DataFrame(rows, schema=schema).sort("instruction_id")
-
-
-def _row(question: Question, result: Result | None) -> dict[str, Any]:
-    about = {"instruction_id": question.instruction_id, "row_id": question.row_id, "template": question.template}
-    if result is None:
-        return about | {"answer_tokens": 0, "finished": False, "problem": question.problem}
-    scores = result.scores
-    return about | {
-        "prompt_tokens": len(question.prompt_ids),
-        "passage_tokens_cut": question.passage_tokens_cut,
-        "shots_dropped": question.shots_dropped,
-        "turns_dropped": question.turns_dropped,
-        "answer": result.answer,
-        "choice": None if scores is None else scores.index(max(scores)),
-        "choice_scores": scores,
-        "answer_tokens": result.tokens,
-        "finished": result.finished,
-    }
 
 
 def _outcome(frame: pl.DataFrame, *, cached: int, computed: int) -> Outcome:

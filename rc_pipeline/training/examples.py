@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ["instruction_id", "row_id", "instruction", "input", "passage_start", "passage_end", "output", "order"]
 # Not every dataset speaks of these.
-MORE_COLUMNS = ["system", "history"]
+MORE_COLUMNS = ["system", "history", "dataset", "template", "group"]
 
 
 class NothingToLearn(ValueError):
@@ -88,15 +88,17 @@ def encode_examples(  # noqa: PLR0913
     *,
     max_tokens: int,
     loss_on: str,
+    shots: Mapping[str, Any] | None = None,
 ) -> Examples:
     """Encode the rows; those that the prompt cannot hold are dropped and counted by reason."""
+    from rc_pipeline.instructions.shots import with_shots
     from rc_pipeline.prompting.encoding import Encoded, encode_each, exact_spans, render
 
     encoded: list[Encoded] = []
     kept: list[bool] = []
     refused: Counter[str] = Counter(prompt_too_long=0)
     first_refusal = ""
-    for outcome in encode_each(rows, tokenizer, form, max_tokens=max_tokens, loss_on=loss_on):
+    for outcome in encode_each(with_shots(rows, shots), tokenizer, form, max_tokens=max_tokens, loss_on=loss_on):
         kept.append(isinstance(outcome, Encoded))
         if isinstance(outcome, Encoded):
             encoded.append(outcome.compact())
@@ -119,7 +121,7 @@ def encode_examples(  # noqa: PLR0913
             "shots_dropped": sum(example.shots_dropped for example in encoded),
             "turns_dropped": sum(example.turns_dropped for example in encoded),
         },
-        first_prompt=render(taken.row(0, named=True), form, with_answer=True),
+        first_prompt=render(next(with_shots(taken.head(1), shots)), form, with_answer=True),
         prompt=form.to_dict(),
     )
 

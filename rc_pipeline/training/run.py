@@ -72,6 +72,7 @@ def _examples(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> Ex
         prompt,
         max_tokens=min(spec["tune"]["max_tokens"], spec["context_tokens"]),
         loss_on=spec["tune"]["loss_on"],
+        shots=spec["shots"],
     )
 
 

@@ -150,6 +150,8 @@ def training_spec(base: Path, folder: Path, frame: pl.DataFrame, **tune: Any) ->
         "base": {"folder": str(base), "family": json.loads((base / "config.json").read_text())["model_type"]},
         "prompt": PROMPT,
         "train": [{"dataset": "toy", "files": [write_instructions(folder / "train.parquet", frame)], "rows": None}],
+        "mixture": {"rows": None, "temperature": 1.0},
+        "shots": None,
         "tune": TUNE | tune,
         "context_tokens": 128,
         "seed": 3,

@@ -53,9 +53,10 @@ def files_below(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def sha256_folder(folder: Path) -> str:
-    """Return the SHA-256 over the sorted relative paths of a folder's files and the SHA-256 of each."""
-    named = {os.path.relpath(entry.path, folder): sha256_file(Path(entry.path)) for entry in files_below(folder)}
-    return _digest(sorted(named.items()))
+    """Return the SHA-256 over the relative paths of a folder's files, in order, and the SHA-256 of each."""
+    return _digest(
+        (os.path.relpath(entry.path, folder), sha256_file(Path(entry.path))) for entry in files_below(folder)
+    )
 
 
 class RememberedHashes:
@@ -67,19 +68,13 @@ class RememberedHashes:
     def of(self, path: Path) -> str:
         """Return the SHA-256 of a file or a folder, from memory when it is large and settled."""
         if path.is_dir():
-            facts = sorted(
-                (entry.path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
-                for entry in files_below(path)
-                for stat in [entry.stat(follow_symlinks=False)]
-            )
-            changed = max((mtime for _, _, mtime, _ in facts), default=0) / 1e9
-            return self._remembered(path, [_digest(facts)], changed, sha256_folder)
+            return self._remembered(path, [_identity(path)], sha256_folder)
         stat = path.stat()
         if stat.st_size < LARGE_FILE_BYTES:
             return sha256_file(path)
-        return self._remembered(path, [stat.st_size, stat.st_mtime_ns, stat.st_ino], stat.st_mtime, sha256_file)
+        return self._remembered(path, [stat.st_size, stat.st_mtime_ns, stat.st_ino], sha256_file)
 
-    def _remembered(self, path: Path, facts: list[Any], changed: float, digest_of: Callable[[Path], str]) -> str:
+    def _remembered(self, path: Path, facts: list[Any], digest_of: Callable[[Path], str]) -> str:
         identity = [str(path.resolve()), *facts]
         memory = self.folder / f"{sha256_json(identity[0])}.json"
         with suppress(OSError, ValueError, KeyError):
@@ -87,8 +82,8 @@ class RememberedHashes:
             if remembered["identity"] == identity:
                 return str(remembered["sha256"])
         digest = digest_of(path)
-        if time.time() - changed > SETTLED_SECONDS:
-            with suppress(OSError):
+        with suppress(OSError):
+            if time.time() - _last_change(path) > SETTLED_SECONDS:
                 write_atomically(memory, canonical_json({"identity": identity, "sha256": digest}))
         return digest
 
@@ -96,8 +91,20 @@ class RememberedHashes:
 def stamp(path: Path) -> tuple[int, int, int, int] | str:
     """Return what any write to a file or in a folder changes, even one that is undone: times, size and inode."""
     if path.is_dir():
-        return _digest(sorted((entry.path, *_times(entry.stat(follow_symlinks=False))) for entry in files_below(path)))
+        return _digest((entry.path, *_times(entry.stat(follow_symlinks=False))) for entry in files_below(path))
     return _times(path.stat())
+
+
+def _identity(folder: Path) -> str:
+    """Return what shows that no file of a folder was touched, without reading any."""
+    stats = ((entry.path, entry.stat(follow_symlinks=False)) for entry in files_below(folder))
+    return _digest((path, stat.st_size, stat.st_mtime_ns, stat.st_ino) for path, stat in stats)
+
+
+def _last_change(path: Path) -> float:
+    if path.is_dir():
+        return max((entry.stat(follow_symlinks=False).st_mtime for entry in files_below(path)), default=0.0)
+    return path.stat().st_mtime
 
 
 def _times(stat: os.stat_result) -> tuple[int, int, int, int]:
@@ -105,7 +112,7 @@ def _times(stat: os.stat_result) -> tuple[int, int, int, int]:
 
 
 def _digest(facts: Iterable[tuple[object, ...]]) -> str:
-    """Return one hash for sorted facts; names may hold bytes that are not UTF-8."""
+    """Return one hash for facts in order; names may hold bytes that are not UTF-8."""
     digest = hashlib.sha256()
     for fact in facts:
         digest.update(json.dumps(fact).encode() + b"\n")

@@ -12,6 +12,7 @@ import click
 
 from rc_pipeline.commands.entry import open_lake, reported
 from rc_pipeline.commands.export import export
+from rc_pipeline.commands.templates import templates
 from rc_pipeline.commands.xray import xray
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.differences import flatten
@@ -212,6 +213,7 @@ def _keys(lineage: Lineage, study: str | None) -> list[str]:
 
 main.add_command(export)
 main.add_command(xray)
+main.add_command(templates)
 
 if __name__ == "__main__":
     main()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MEMORY = "512MB"
+ROWS_AT_ONCE = 2048
 NO_ANSWER = "no_answer"
 SAYS_SOMETHING = {
     "system": "SELECT bool_or(coalesce(trim(system), '') <> '') FROM chosen",
@@ -96,8 +97,16 @@ def _connection(work: Path) -> duckdb.DuckDBPyConnection:
 
     # What does not fit into memory goes to the disk, beside the files that are being written.
     # One thread streams; several hold whole row groups, in order to write the rows in theirs.
-    options = {"memory_limit": MEMORY, "temp_directory": str(work), "threads": 1}
-    return duckdb.connect(":memory:", config=options)
+    return duckdb.connect(":memory:", config={"memory_limit": MEMORY, "temp_directory": str(work), "threads": 1})
+
+
+def _write_arrow(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    import pyarrow as pa
+
+    reader = connection.view("shown").to_arrow_reader(ROWS_AT_ONCE)
+    with pa.ipc.new_stream(file, reader.schema) as stream:
+        for batch in reader:
+            stream.write_batch(batch)
 
 
 @contextmanager
@@ -129,7 +138,10 @@ def _write_split(
     name = f"{split}{layout.suffix}"
     target = (folder / ".work" if wanted.form == "datasets" else folder) / name
     connection.view("chosen").project(layout.projection(used)).create_view("shown", replace=True)
-    connection.execute(layout.copy, {"file": str(target)})
+    if layout.copy:
+        connection.execute(layout.copy, {"file": str(target)})
+    else:
+        _write_arrow(connection, target)
     return SplitExport(split, sum(templates.values()), templates, left_out, used, name, sha256_file(target))
 
 
@@ -179,17 +191,15 @@ def _write_reading(source: Source, form: str, folder: Path, written: Sequence[Sp
 
 
 def _save_datasets(folder: Path, written: Sequence[SplitExport]) -> None:
-    """Turn the Parquet of `.work` into what `datasets.load_from_disk` opens, from disk to disk."""
+    """Turn the Arrow streams of `.work` into what `datasets.load_from_disk` opens, from disk to disk."""
     import datasets
 
-    shown = datasets.utils.logging.is_progress_bar_enabled()
+    shown = not datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
-        work = folder / ".work"
         splits = {
-            re.sub(r"\W", "_", one.split): datasets.Dataset.from_parquet(
-                str(work / one.file), cache_dir=str(work / "cache")
-            )
+            # The library's split names are made of letters, digits and _.
+            re.sub(r"\W", "_", one.split): datasets.Dataset.from_file(str(folder / ".work" / one.file))
             for one in written
         }
         datasets.DatasetDict(splits).save_to_disk(str(folder))

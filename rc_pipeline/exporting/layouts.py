@@ -86,7 +86,7 @@ LAYOUTS: dict[str, Layout] = {
         reading=_reading("messages", "role", "content", _OPENAI),
     ),
     "parquet": Layout(suffix=".parquet", copy=_PARQUET, needs_output=False),
-    # The library reads sixteen groups ahead, so they are small.
-    "datasets": Layout(suffix=".parquet", copy=_PARQUET.replace("16384", "2048"), needs_output=False),
+    # Its own Parquet reader runs ahead by up to a gigabyte, so it is given a stream of Arrow batches.
+    "datasets": Layout(suffix=".arrow", copy="", needs_output=False),
     "llama_factory": _ALPACA,
 }

@@ -33,6 +33,7 @@ MORE: dict[str, dict[str, bool]] = {
     "parallel": {"sides_are_in_their_languages": False},
 }
 TRIVIA = {
+    "foreign_keys_hold": True,
     "quarantine_within_tolerance": True,
     "every_cited_document_is_there": False,
     "splits_share_no_question": False,

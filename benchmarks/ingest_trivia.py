@@ -1,6 +1,6 @@
 """What it costs to turn a TriviaQA archive into validated tables, beside a bare walk through the archive.
 
-    python benchmarks/ingest_trivia.py [--megabytes 512] [--turns 5] [--no-memory]
+    python benchmarks/ingest_trivia.py [--megabytes 512] [--turns 5]
 
 Makes an archive in the format of triviaqa-rc.tar.gz (documents of some 14 KB with a long tail, question
 files with search results; `--megabytes` unpacked) in a temporary folder, then takes turns between
@@ -9,8 +9,8 @@ files with search results; `--megabytes` unpacked) in a temporary folder, then t
 - tables: `build_tables`, from the archive to validated Parquet;
 - obtain: `Lake.obtain`, the same with the hash of the archive, content hashes, flush and publication;
 
-each in a process of its own. Prints medians, speeds over the unpacked bytes and ratios to the fastest bare
-walk; then the peak memory of `tables` and `obtain` on an archive of an eighth of the size and on this one.
+each in a process of its own. Prints medians, speeds over the unpacked bytes, ratios to the fastest bare walk and
+processor time (of all threads, which other programs on the machine disturb less); then the peak memory of `tables` and `obtain` on an archive of an eighth of the size and on this one.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from trivia_archive import write_archive
+from trivia_archive import Made, write_archive
 
 READERS = ("gzip", "isal", "isal_threaded", "rapidgzip")
 INGEST = ("tables", "obtain")
@@ -40,7 +39,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=512, help="size of the archive, unpacked")
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--no-memory", action="store_true", help="leave out the second archive")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -48,36 +46,40 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="ingest_trivia") as folder:
         whole = Path(folder) / "whole.tar.gz"
-        unpacked, documents = write_archive(whole, arguments.megabytes << 20)
+        made = write_archive(whole, arguments.megabytes << 20)
         packed = whole.stat().st_size / 2**20
-        print(f"archive: {unpacked / 2**20:.0f} MB unpacked, {packed:.0f} MB packed, {documents} documents")
-        _compare(whole, unpacked, arguments.turns)
-        if not arguments.no_memory:
-            part = Path(folder) / "part.tar.gz"
-            write_archive(part, (arguments.megabytes << 20) // 8)
-            for way in INGEST:
-                small, large = (_measure(way, path)["peak_mb"] for path in (part, whole))
-                print(f"{way:20} peak memory {small:5.0f} MB on an eighth, {large:5.0f} MB on the whole")
+        print(f"archive: {made.size / 2**20:.0f} MB unpacked, {packed:.0f} MB packed, {made.documents} documents")
+        _compare(whole, made, arguments.turns)
+        part = Path(folder) / "part.tar.gz"
+        write_archive(part, (arguments.megabytes << 20) // 8)
+        for way in INGEST:
+            small, large = (_measure(way, path)["peak_mb"] for path in (part, whole))
+            print(f"{way:20} peak memory {small:5.0f} MB on an eighth, {large:5.0f} MB on the whole")
 
 
-def _compare(archive: Path, unpacked: int, turns: int) -> None:
+def _compare(archive: Path, made: Made, turns: int) -> None:
     ways = [f"bare {reader}" for reader in READERS if _opener(reader) is not None] + list(INGEST)
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     peaks: dict[str, float] = dict.fromkeys(ways, 0.0)
+    cpu: dict[str, list[float]] = {way: [] for way in ways}
+    evidence = 0.0
     for _ in range(turns):
         for way in ways:
             found = _measure(way, archive)
             seconds[way].append(found["seconds"])
+            cpu[way].append(found["cpu"])
             peaks[way] = max(peaks[way], found["peak_mb"])
+            evidence = max(evidence, found["evidence_bytes"])
     medians = {way: statistics.median(taken) for way, taken in seconds.items()}
     fastest = min(median for way, median in medians.items() if way.startswith("bare"))
     for way, median in medians.items():
         spread = f"{min(seconds[way]):.2f} to {max(seconds[way]):.2f}"
-        speed = f"{unpacked / 2**20 / median:6.0f} MB/s"
+        speed = f"{made.size / 2**20 / median:6.0f} MB/s"
         print(
             f"{way:20} median {median:6.2f} s  ({spread})  {speed}  {median / fastest:5.2f} x bare  "
-            f"peak {peaks[way]:5.0f} MB"
+            f"cpu {statistics.median(cpu[way]):6.2f} s  peak {peaks[way]:5.0f} MB"
         )
+    print(f"evidence on disk: {evidence / made.document_bytes:.0%} of its bytes in the archive")
 
 
 def _measure(way: str, archive: Path) -> dict[str, float]:
@@ -92,11 +94,12 @@ def _measure(way: str, archive: Path) -> dict[str, float]:
 def _child(way: str, archive: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="ingest_trivia", dir=archive.parent) as folder:
         run = _work(way, archive, Path(folder))
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         run()
-        seconds = time.perf_counter() - started
+        seconds, cpu = time.perf_counter() - started, time.process_time() - worked
+        evidence = sum(path.stat().st_size for path in Path(folder).glob("out/evidence/*.parquet"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak_mb": peak, "evidence_bytes": evidence}))
 
 
 def _work(way: str, archive: Path, folder: Path) -> Callable[[], object]:

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,17 @@ def _often(random: np.random.Generator, kinds: int, count: int) -> np.ndarray[An
     return (np.power(float(kinds), random.random(count) ** 0.8) - 1).astype(np.int64)
 
 
-def write_archive(path: Path, size: int, seed: int = 1) -> tuple[int, int]:
-    """Write an archive of about `size` bytes unpacked; return the bytes of its files and how many are documents."""
+@dataclass(frozen=True)
+class Made:
+    """What an archive holds."""
+
+    size: int
+    documents: int
+    document_bytes: int
+
+
+def write_archive(path: Path, size: int, seed: int = 1) -> Made:
+    """Write an archive of about `size` bytes unpacked."""
     writer = _Writer(seed)
     total = documents = 0
     names: dict[str, list[str]] = {"web": [], "wikipedia": []}
@@ -73,22 +83,22 @@ def write_archive(path: Path, size: int, seed: int = 1) -> tuple[int, int]:
             names[domain].append(name)
             add(f"triviaqa-rc/evidence/{domain}/{name}", writer.text(writer.document_bytes()).encode())
             documents += 1
-        left = size - total
+        document_bytes, left = total, size - total
         for split, share in (("web-train", 0.7), ("wikipedia-train", 0.1), ("web-dev", 0.12), ("wikipedia-dev", 0.08)):
             add(f"triviaqa-rc/qa/{split}.json", _qa_file(writer, split, names, int(left * share)))
-    return total, documents
+    return Made(total, documents, document_bytes)
 
 
 def _qa_file(writer: _Writer, split: str, names: dict[str, list[str]], size: int) -> bytes:
     data: list[bytes] = []
     length = 0
     while length < size:
-        datum = json.dumps(_datum(writer, split, len(data), names), indent=4, ensure_ascii=True).encode()
+        datum = json.dumps(_datum(writer, split, len(data), names), indent=2).replace("\n", "\n    ").encode()
         data.append(datum)
         length += len(datum)
     domain, part = split.split("-")
     end = json.dumps({"Domain": domain.title(), "Split": part, "VerifiedEval": False, "Version": 1.0}).encode()
-    return b'{"Data": [\n' + b",\n".join(data) + b"],\n" + end[1:]
+    return b'{\n  "Data": [\n    ' + b",\n    ".join(data) + b"\n  ],\n" + end[1:]
 
 
 def _datum(writer: _Writer, split: str, number: int, names: dict[str, list[str]]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import polars as pl
 from rc_pipeline.corpora.archives import Member
 from rc_pipeline.corpora.readers import BadRow
 from rc_pipeline.corpora.trivia_qa import DOMAINS
+from rc_pipeline.tables.parquet_stream import arrow_schema
 from rc_pipeline.tables.quarantine import Quarantine
 from rc_pipeline.tables.schemas import CONTROL_CHARACTERS, TRIVIA_EVIDENCE, polars_schema
 
@@ -65,9 +66,7 @@ class EvidenceWriter:
         import pyarrow.parquet as pq
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._schema = (
-            pl.DataFrame(schema=polars_schema(TRIVIA_EVIDENCE)).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-        )
+        self._schema = arrow_schema(polars_schema(TRIVIA_EVIDENCE))
         for domain in DOMAINS:
             # Both files always exist, so that the warehouse has its view whatever the archive holds.
             writer = pq.ParquetWriter(
@@ -133,12 +132,14 @@ class EvidenceWriter:
         if not batch.filenames:
             return
         ids = [f"{domain}/{filename}" for filename in batch.filenames]
-        columns = [ids, [domain] * len(ids), batch.filenames, pa.chunked_array(batch.texts), batch.words]
-        table = pa.table(
-            [column if isinstance(column, pa.ChunkedArray) else pa.array(column, kind)
-             for column, kind in zip(columns, self._schema.types, strict=True)],
-            schema=self._schema,
-        )  # fmt: skip
+        columns = {
+            "evidence_id": ids,
+            "domain": [domain] * len(ids),
+            "filename": batch.filenames,
+            "text": pa.chunked_array(batch.texts),
+            "words": batch.words,
+        }
+        table = pa.table(columns, schema=self._schema)
         frame = cast("pl.DataFrame", pl.from_arrow(table, rechunk=False))
         good = self._quarantine.sift(frame, TRIVIA_EVIDENCE, self._table, domain)
         if good.height < frame.height:

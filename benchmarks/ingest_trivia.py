@@ -10,7 +10,8 @@ files with search results; `--megabytes` unpacked) in a temporary folder, then t
 - obtain: `Lake.obtain`, the same with the hash of the archive, content hashes, flush and publication;
 
 each in a process of its own. Prints medians, speeds over the unpacked bytes, ratios to the fastest bare walk and
-processor time (of all threads, which other programs on the machine disturb less); then the peak memory of `tables` and `obtain` on an archive of an eighth of the size and on this one.
+processor time (of all threads, which other programs on the machine disturb less); then the peak memory of
+`tables` and `obtain` on an archive of an eighth of the size and on this one.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from rc_pipeline.overlaps.build import OverlapsError, build_overlaps
-from tests.overlaps.conftest import Bench, chinese, sentence
+from tests.overlaps.conftest import Bench
+from tests.overlaps.made_up import chinese, sentence
 
 PASSAGES = [{"passage": sentence(n), "question": f"What does letter {n} say?", "answer": "salt"} for n in range(30)]
 SAME = {"same_passage", "near_duplicate", "shared_ngrams"}

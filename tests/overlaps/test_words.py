@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rc_pipeline.overlaps.sketches import NEAR, Bands, agreement, signatures
 from rc_pipeline.overlaps.words import matches, ngram_end, ngrams, read_words, shingles
-from tests.overlaps.conftest import CHINESE, chinese, sentence
+from tests.overlaps.made_up import CHINESE, chinese, sentence
 
 MIXED = st.text(st.sampled_from([*"abcXYZ 12.,+-*\n", *"山水，。é", "🙂", "ｱ", "ﬁ", "ß"]), max_size=60)
 

@@ -130,7 +130,7 @@ class Endpoint:
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise EndpointFailed(f"endpoint {self._shown()}: status {status}; put the right key into {KEY}")
         if status != HTTPStatus.OK:
-            said = self._quoted(answer[:1000].decode("utf-8", "replace"))
+            said = self._quoted(answer.decode("utf-8", "replace"))
             raise EndpointFailed(
                 f"endpoint {self._shown()}: status {status} ({said}); mend the address or --endpoint-model"
             )

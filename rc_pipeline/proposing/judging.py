@@ -18,7 +18,7 @@ from rc_pipeline.proposing.jinja import why_not_plain
 from rc_pipeline.proposing.likeness import NEAR, nearest_of, words
 from rc_pipeline.xray.visible import visible
 
-MOST_CHARACTERS = 4000
+MOST_CHARACTERS = 6000
 # What people read is theirs to say, and what the template is for is settled: train.
 LEFT_ASIDE = {"name", "description", "language", "use", "weight"}
 _HAN = (range(0x3400, 0xA000), range(0xF900, 0xFB00))
@@ -52,8 +52,7 @@ class Task:
 def judged(candidate: Mapping[str, Any], task: Task, kept: Mapping[str, TaskTemplate], secret: str) -> TaskTemplate:
     """Return the candidate as a template to train with; raises Dropped."""
     data = {name: value for name, value in candidate.items() if name not in LEFT_ASIDE}
-    texts = list(_texts(data))
-    _refuse_texts(texts, secret)
+    _refuse_texts(list(_texts(data)), secret)
     try:
         template = TaskTemplate.model_validate(
             data | {"language": task.language, "use": ["train"], "weight": 0.5}, context=Known(columns=task.columns)
@@ -68,23 +67,22 @@ def judged(candidate: Mapping[str, Any], task: Task, kept: Mapping[str, TaskTemp
     return template
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for part in value[:100]:
-            yield from _texts(part)
-    elif isinstance(value, dict):
-        for name, part in value.items():
-            yield from _texts([str(name), part])
+def _texts(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield all that a candidate says, names included; raises Dropped where it is more than texts and lists of them."""
+    for name, value in data.items():
+        parts = value if isinstance(value, list) else [value]
+        if not all(isinstance(part, str) for part in [name, *parts]):
+            raise Dropped("invalid", "a field that is neither a text nor a list of texts")
+        yield from [name, *parts]
 
 
 def _refuse_texts(texts: Sequence[str], secret: str) -> None:
+    # First of all, since what follows may be shown.
+    if secret and any(secret in text for text in texts):
+        raise Dropped("holds_the_key", "it repeats the endpoint's key")
+    if sum(map(len, texts)) > MOST_CHARACTERS:
+        raise Dropped("too_long", f"{sum(map(len, texts))} characters in all")
     for text in texts:
-        if secret and secret in text:
-            raise Dropped("holds_the_key", "a text repeats the endpoint's key")
-        if len(text) > MOST_CHARACTERS:
-            raise Dropped("too_long", f"{len(text)} characters in one text")
         plain = text.replace("\n", "").replace("\t", "")
         if visible(plain) != plain:
             raise Dropped("unsafe", "control characters, or some that turn or hide the writing")
@@ -95,7 +93,9 @@ def _refuse_texts(texts: Sequence[str], secret: str) -> None:
 
 def _places(data: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     def named(*fields: str) -> frozenset[str]:
-        return frozenset(name for field in fields for text in _texts(data.get(field) or "") for name in names_of(text))
+        values = [data.get(field) or "" for field in fields]
+        texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
+        return frozenset().union(*map(names_of, texts))
 
     asked = named("system", "instruction", "input")
     output = named("output") - set(OUTPUT_NAMES) if data.get("choices") else named("output")

@@ -29,6 +29,7 @@ class LocalModel:
 
         from rc_pipeline.prompting.encoding import PromptTooLong, encode
         from rc_pipeline.prompting.reading import read_prompt
+        from rc_pipeline.prompting.tokens import TextEncoder
 
         row = {"row_id": "the request", "instruction": request}
         form = read_prompt(self._prompt, self._tokenizer)
@@ -48,7 +49,7 @@ class LocalModel:
         written: Any = self._model.generate(  # type: ignore[operator]
             ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=TEMPERATURE, top_p=TOP_P, top_k=0,
             repetition_penalty=1.0, max_new_tokens=self._new_tokens, pad_token_id=self._tokenizer.eos_token_id,
-            eos_token_id=self._tokenizer.eos_token_id,
+            eos_token_id=sorted({self._tokenizer.eos_token_id, TextEncoder(self._tokenizer, form).end_id}),
         )  # fmt: skip
         return str(self._tokenizer.decode(written[0, ids.shape[1] :], skip_special_tokens=True))
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rc_pipeline.prompting.dialogue import Form
 
 NO_LIMIT = 1 << 40
+# A character whose bytes are not all there yet; the longest takes four, and a space mark may stand before it.
+UNFINISHED, LONGEST_CHARACTER = "\ufffd", 5
 
 
 @dataclass(frozen=True)
@@ -102,22 +104,21 @@ def _room(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, form: Form
 
 def _tokens(ids: list[int], masked: int, prompt_tokens: int, tokenizer: PreTrainedTokenizerFast) -> Iterator[Token]:
     """Yield the tokens in order; ids whose bytes make one character together are one token."""
-    from tokenizers.decoders import DecodeStream
-
     special = {*tokenizer.all_special_ids, *(i for i, t in tokenizer.added_tokens_decoder.items() if t.special)}
-    stream = DecodeStream(skip_special_tokens=False)
-    waiting: list[int] = []
-    # A group ends where the mask or the prompt does, whatever is left of a character.
+    # A token ends where the mask or the prompt does, whatever is left of a character.
     borders = {masked, prompt_tokens, len(ids)}
-    for at, token in enumerate(ids, start=1):
-        waiting.append(token)
-        text = stream.step(tokenizer.backend_tokenizer, token)
-        if text is None and at in borders:
-            text, stream = _text(waiting, tokenizer), DecodeStream(skip_special_tokens=False)
-        if text is not None:
-            pieces = tuple(map(str, tokenizer.convert_ids_to_tokens(waiting)))
-            yield Token(text, tuple(waiting), pieces, trained=at > masked, special=token in special)
-            waiting = []
+    before: list[int] = []
+    waiting: list[int] = []
+    for at, each in enumerate(ids, start=1):
+        waiting.append(each)
+        # What stands before decides about spaces, so it is read along.
+        start, whole = _text(before, tokenizer), _text(before + waiting, tokenizer)
+        if whole.endswith(UNFINISHED) and at not in borders and len(waiting) < LONGEST_CHARACTER:
+            continue
+        text = whole[len(start) :] if whole.startswith(start) else _text(waiting, tokenizer)
+        pieces = tuple(map(str, tokenizer.convert_ids_to_tokens(waiting)))
+        yield Token(text, tuple(waiting), pieces, trained=at > masked, special=each in special)
+        before, waiting = waiting, []
 
 
 def _cuts(

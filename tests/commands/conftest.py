@@ -20,7 +20,8 @@ def built_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     lake = tmp_path_factory.mktemp("lake")
     definitions = build_definitions(PROJECT / "catalog", lake, InlineCompute())
-    wanted = dg.AssetSelection.assets("instructions/sample_cosmos", "instructions/sample_trivia").upstream()
+    keys = ("instructions/sample_cosmos", "instructions/sample_trivia", "tables/identity", "base_models/rc_tiny")
+    wanted = dg.AssetSelection.assets(*keys).upstream()
     job = dg.Definitions(
         assets=definitions.assets, resources=definitions.resources, jobs=[dg.define_asset_job("few", wanted)]
     ).resolve_job_def("few")

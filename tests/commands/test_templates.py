@@ -45,6 +45,19 @@ def test_somebody_to_ask_has_to_be_named_and_only_one(cli, catalog):
     assert "did you mean sample_cosmos?" in cli("templates", "propose", "sample_cosmo", code=1).output
 
 
+def test_a_model_that_reads_too_little_is_told_apart_from_one_that_writes_nonsense(cli, catalog, tmp_path, monkeypatch):
+    monkeypatch.setattr("rc_pipeline.proposing.propose.BARREN_TURNS", 1)
+    asked = ("--model", "rc_tiny", "--out", tmp_path / "out")
+    said = cli("templates", "propose", "sample_cosmos", *asked, code=1).output
+    assert "rc_tiny reads 512 tokens" in said
+    assert "ask a model that reads more" in said
+    card = catalog / "models" / "rc_tiny.yaml"
+    card.write_text(card.read_text().replace("context_tokens: 512", "context_tokens: 1600"))
+    said = cli("templates", "propose", "sample_cosmos", *asked).output
+    assert "kept     0 of 20" in said
+    assert "1  unreadable" in said
+
+
 def test_kept_templates_lie_in_the_catalog_for_training_alone_and_the_key_lies_nowhere(cli, catalog, monkeypatch):
     from rc_pipeline.catalog import load_catalog
 
@@ -73,22 +86,23 @@ def test_kept_templates_lie_in_the_catalog_for_training_alone_and_the_key_lies_n
     assert load_catalog(catalog).tasks["sample_cosmos"]["proposed_01"].use == ["train"]
 
 
-def test_identity_has_templates_proposed_as_well_into_a_folder_of_choice(cli, catalog, tmp_path):
+@pytest.mark.parametrize("has_rows", [True, False])
+def test_identity_has_templates_proposed_as_well_with_rows_or_without(cli, catalog, tmp_path, has_rows):
+    if not has_rows:
+        (catalog / "datasets" / "identity.yaml").unlink()
+    said = {
+        "instruction": "有人在聊天里想认识你，请诚恳地介绍自己。",
+        "input": "{{ question }}",
+        "output": "{{ answer }}",
+    }
     with serving() as site:
-        site.answers = [
-            reply(
-                {
-                    "instruction": "有人在聊天里想认识你，请诚恳地介绍自己。",
-                    "input": "{{ question }}",
-                    "output": "{{ answer }}",
-                }
-            )
-        ]
+        site.answers = [reply(said)]
         asked = ("--count", 1, "--language", "zh", "--endpoint", site.url, "--out", tmp_path / "out")
-        cli("templates", "propose", "identity", *asked)
+        told = cli("templates", "propose", "identity", *asked).output
     text = (tmp_path / "out" / "proposed_01.yaml").read_text(encoding="utf-8")
     assert "language: zh" in text
-    assert "有人在聊天里想认识你" in text
+    assert said["instruction"] in text
+    assert ("made-up row" in told) is not has_rows
 
 
 def test_what_was_kept_before_a_failure_is_written_and_the_failure_is_told(cli, catalog, tmp_path):

@@ -69,13 +69,14 @@ def test_what_stays_broken_is_one_message(site, answer):
 
 @pytest.mark.parametrize(("answer", "said"), [
     (status(401), "RC_API_KEY"), (status(404, b"no model \x1b[31m a-model, key " + KEY.encode()), "status 404"),
+    (status(400, b"x" * 980 + KEY.encode()), "status 400"),
 ])  # fmt: skip
 def test_what_no_try_cures_is_said_at_once_without_the_key_or_commands(site, answer, said):
     site.answers = [answer]
     with pytest.raises(EndpointFailed, match=said) as refused:
         ask(site.url)
     assert len(site.asked) == 1
-    assert KEY not in str(refused.value)
+    assert KEY[:8] not in str(refused.value)
     assert "\x1b" not in str(refused.value)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rc_pipeline.prompting.encoding import encode
 from rc_pipeline.xray.page import Section, html_page
 from rc_pipeline.xray.preview import preview_markdown
 from rc_pipeline.xray.terminal import in_words, terminal_lines
-from rc_pipeline.xray.tokens import Limits, xray
+from rc_pipeline.xray.tokens import Limits, _tokens, xray
 from rc_pipeline.xray.visible import columns, visible
 
 PASSAGE = "The boats were late , and she bought bread instead . " * 20
@@ -40,6 +42,13 @@ def test_a_character_of_several_ids_is_one_token_and_a_special_token_is_marked(t
     bread = next(token for token in found.tokens if token.text == "面")
     assert len(bread.ids) == 3
     assert [token.text for token in found.tokens if token.special] == ["</s>"]
+
+
+@given(st.lists(st.integers(0, 1023), min_size=1, max_size=40), st.integers(0, 40))
+def test_ids_that_make_no_text_are_shown_all_the_same(tokenizer, ids, masked):
+    found = list(_tokens(ids, masked, masked, tokenizer))
+    assert [each for token in found for each in token.ids] == ids
+    assert [token.trained for token in found for _ in token.ids] == [n >= masked for n in range(len(ids))]
 
 
 def test_what_was_cut_stands_where_it_was_cut(tokenizer, form):

@@ -28,6 +28,9 @@ def build(work: Work, _: Heavy) -> Outcome:
         eval_sets=settings["eval_sets"],
         scores=scores,
         training={run: work.folder(role) / "training.json" for run, role in training.items()},
+        overlaps=[
+            work.folder(role) / "overlaps.parquet" for role in sorted(work.inputs) if role.startswith("overlaps.")
+        ],
         out=work.out,
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import adapters, base_models, instructions, passages, predictions, raw, reports, scores, tables
+from assets import adapters, base_models, instructions, overlaps, passages, predictions, raw, reports, scores, tables
 from assets.factory import Stage, asset_for
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.code import PROJECT
@@ -21,6 +21,7 @@ STAGES: dict[str, Stage] = {
     "tables": tables.STAGE,
     "passages": passages.STAGE,
     "instructions": instructions.STAGE,
+    "overlaps": overlaps.STAGE,
     "base_models": base_models.STAGE,
     "adapters": adapters.STAGE,
     "predictions": predictions.STAGE,

@@ -51,6 +51,7 @@ CODE: dict[str, tuple[str, ...]] = {
     **{f"tables of {fmt}": modules for fmt, modules in TABLES.items()},
     "passages": ("rc_pipeline.passages",),
     "instructions": ("rc_pipeline.instructions",),
+    "overlaps": ("rc_pipeline.overlaps", *(f"rc_pipeline.instructions.{part}" for part in ("rows", "evidence"))),
     "base_models": (*(f"{_MODELS}.{part}" for part in ("base", "loading", "pretraining", "tiny_tokenizer")), *_SAMPLE),
     "adapters": ("rc_pipeline.training", *_RUNNING),
     "predictions": ("rc_pipeline.prediction", *_RUNNING),

@@ -152,6 +152,7 @@ class Study(BaseModel):
     )
     mixture: Mixture = Field(default=Mixture(), description="{rows, temperature}: how the datasets are mixed")
     evaluate_on: EvalSets = Field(description="<dataset>/<split> names, or names with a number of rows")
+    contamination: bool = Field(default=True, description="look for evaluation rows that training has seen")
     runs: dict[Name, RunEntry] = Field(min_length=1, description="name: {model, tune, prompt, answer}")
     ablations: dict[Name, Ablation] = Field(default={}, description="name: {of: <run>, vary: {<field>: [values]}}")
 

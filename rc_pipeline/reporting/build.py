@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
+from rc_pipeline.reporting.contamination import read_seen, seen_table
 from rc_pipeline.reporting.contenders import Contender, read_contenders
 from rc_pipeline.reporting.page import Study, page
 from rc_pipeline.reporting.pictures import draw_losses, draw_scores
@@ -27,6 +28,7 @@ def write_report(  # noqa: PLR0913 - by name, all of them
     eval_sets: Sequence[str],
     scores: Mapping[tuple[str, str], Path],
     training: Mapping[str, Path],
+    overlaps: Sequence[Path] = (),
     out: Path,
 ) -> Outcome:
     """Write report.md and its pictures; a path of scores or training is the file or the folder that holds it."""
@@ -37,7 +39,8 @@ def write_report(  # noqa: PLR0913 - by name, all of them
                           "needs at least one of each, so name runs and evaluation sets in the study")  # fmt: skip
     curves = {run: read_training(path, run) for run, path in sorted(training.items())}
     out.mkdir(parents=True, exist_ok=True)
-    text = page(Study(study, title, description, contenders, board, curves))
+    seen = read_seen(overlaps) if overlaps else None
+    text = page(Study(study, title, description, contenders, board, curves, seen))
     (out / "report.md").write_text(text, encoding="utf-8")
     comparison = comparison_table(runs=runs, eval_sets=eval_sets, scores=scores).rstrip("\n") + "\n"
     (out / "comparison.txt").write_text(comparison, encoding="utf-8")
@@ -50,6 +53,8 @@ def write_report(  # noqa: PLR0913 - by name, all of them
     gained = difference_table(board, contenders)
     if gained:
         metadata["before_and_after"] = {"markdown": gained}
+    if seen is not None and not seen.is_empty():
+        metadata["seen_in_training"] = {"markdown": seen_table(seen)}
     if curves:
         draw_losses(curves, contenders, out / "loss.svg", out / "_loss.png")
         metadata["loss_picture"] = {"image": "_loss.png"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from rc_pipeline.reporting.contamination import clean_table, seen_table
 from rc_pipeline.reporting.contenders import Contender
 from rc_pipeline.reporting.scoreboard import Scoreboard
 from rc_pipeline.reporting.tables import (
@@ -16,6 +18,9 @@ from rc_pipeline.reporting.tables import (
     training_table,
 )
 
+if TYPE_CHECKING:
+    import polars as pl
+
 READING = (
     "Scores are percentages with 95 % bootstrap intervals; n counts all questions asked, answered or not. "
     "The best of each column is bold. Intervals that overlap do not show that two runs are equal."
@@ -23,6 +28,11 @@ READING = (
 PAIRING = (
     "Percentage points with 95 % intervals, paired by question (normal approximation). "
     "Better and worse count the questions whose score rose and fell."
+)
+SEEN = (
+    "An evaluation row counts as seen when a training row has its passage, its question, thirteen of its words in a "
+    "row, or nearly all of them; `SELECT * FROM overlaps` lists them. All runs are compared over the same unseen rows, "
+    "whatever each was trained on itself."
 )
 FINAL_LOSS = (
     "Tokens are those that the model read, prompts included. Final loss is the mean over the last 5 % of the curve."
@@ -39,6 +49,7 @@ class Study:
     contenders: Sequence[Contender]
     board: Scoreboard
     training: Mapping[str, Training]
+    seen: pl.DataFrame | None
 
 
 def page(study: Study) -> str:
@@ -54,6 +65,7 @@ def page(study: Study) -> str:
         "![Scores of all runs with their intervals](scores.svg)",
         *_section("Before and after tuning", difference_table(study.board, study.contenders), PAIRING),
     ]
+    parts += _seen_in_training(study)
     if ablations:
         parts.append("## Ablations")
         for label, table in ablations.items():
@@ -63,6 +75,15 @@ def page(study: Study) -> str:
         parts.append("![Training loss by step](loss.svg)")
     parts += ["## What was compared", contender_table(study.contenders), *_walk_back(study)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _seen_in_training(study: Study) -> list[str]:
+    if study.seen is None:
+        return []
+    if study.seen.is_empty():
+        return ["## Seen in training", f"No evaluation row was found among the training rows. {SEEN}"]
+    clean = clean_table(study.board, study.contenders, study.seen)
+    return ["## Seen in training", seen_table(study.seen), SEEN, clean]
 
 
 def _section(heading: str, table: str, explanation: str) -> list[str]:

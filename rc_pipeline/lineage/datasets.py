@@ -1,0 +1,104 @@
+"""The nodes of a dataset: raw files, tables, passages, instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rc_pipeline.catalog import Catalog
+from rc_pipeline.catalog.datasets import Dataset, Passages
+from rc_pipeline.lake.graph import Need, Node
+from rc_pipeline.lake.outcome import JSON
+from rc_pipeline.lineage.facts import about_of
+from rc_pipeline.stages import CODE
+
+SHOT_ROWS = 2000
+
+
+def dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
+    """Yield what is built of a dataset before any model reads it."""
+    dataset = catalog.datasets[name]
+    origin = {"": catalog.origin("datasets", name)}
+    about = about_of(dataset, dataset.format)
+    source, files = _source(dataset.source.model_dump(mode="json", exclude_none=True), inbox)
+    yield Node(
+        key=f"raw/{name}", stage="raw", settings={"format": dataset.format, "source": source}, files=files,
+        code=CODE["raw"], origins=origin, about=about,
+    )  # fmt: skip
+    options: dict[str, Any] = {
+        "columns": dict(dataset.columns),
+        "languages": dataset.languages and dataset.languages.model_dump(),
+    }
+    yield Node(
+        key=f"tables/{name}", stage="tables", files=files, needs={"raw": Need(f"raw/{name}")},
+        settings={"dataset": name, "format": dataset.format, "tolerated": dataset.tolerated_bad_rows,
+                  "options": {key: value for key, value in options.items() if value},
+                  "expected": dict(dataset.expected_rows)},
+        code=CODE[f"tables of {dataset.format}"], origins=origin, about=about,
+    )  # fmt: skip
+    tables = {"tables": Need(f"tables/{name}")}
+    passages = _passages(name, dataset, origin, about)
+    if passages is not None:
+        yield passages
+    templates = catalog.tasks[dataset.tasks]
+    yield Node(
+        key=f"instructions/{name}",
+        stage="instructions",
+        settings={
+            "dataset": name,
+            "columns": list(dataset.template_columns),
+            "passage_column": dataset.passage_column,
+            "templates": {key: template.model_dump(mode="json", exclude={"description"})
+                          for key, template in templates.items()},
+            "train_splits": list(dataset.train_splits),
+            "splits": list(dataset.facts.splits),
+            "unanswered": [*sorted(dataset.facts.unanswered)],
+            "holdout": dataset.model_dump(include={"holdout"})["holdout"],
+            "shot_rows": _shot_rows(catalog, name),
+            "seed": 0,
+        },
+        needs=tables if passages is None else tables | {"passages": Need(passages.key)},
+        code=CODE["instructions"],
+        origins=origin | {f"templates.{key}": catalog.origin("tasks", f"{dataset.tasks}/{key}") for key in templates},
+        about=about,
+    )  # fmt: skip
+
+
+def _passages(name: str, dataset: Dataset, origin: dict[str, str], about: dict[str, JSON]) -> Node | None:
+    """Return the node that chooses what a question is given of its documents, where there are documents."""
+    if dataset.format != "trivia_qa":
+        return None
+    choice = dataset.passages or Passages()
+    return Node(
+        key=f"passages/{name}",
+        stage="passages",
+        settings={
+            "dataset": name,
+            "splits": list(dataset.facts.splits),
+            "train_splits": list(dataset.train_splits),
+            "tokens": choice.tokens,
+            "window_tokens": choice.window_tokens,
+        },
+        needs={"tables": Need(f"tables/{name}")},
+        code=CODE["passages"],
+        origins=origin,
+        about=about,
+    )
+
+
+def _source(source: dict[str, Any], inbox: Path) -> tuple[dict[str, JSON], dict[str, Path]]:
+    """Split a source into what decides content and where the user's files lie."""
+    if "files" in source:
+        return {"files": sorted(source["files"])}, {name: inbox / path for name, path in source["files"].items()}
+    return source, {}
+
+
+def _shot_rows(catalog: Catalog, dataset: str) -> int:
+    """Return how many training rows of a dataset stand ready as examples: none that no run asks for."""
+    asked = (
+        run.prompt.shots
+        and (dataset in run.train_on or any(name.startswith(f"{dataset}/") for name in run.evaluate_on))
+        for run in catalog.runs.values()
+    )
+    return SHOT_ROWS if any(asked) else 0

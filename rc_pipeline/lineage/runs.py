@@ -1,0 +1,120 @@
+"""The nodes of models and runs: base models, adapters, predictions, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rc_pipeline.catalog import Catalog
+from rc_pipeline.catalog.models import BaseModelCard, FolderSource, ShippedSource
+from rc_pipeline.catalog.runs import Run
+from rc_pipeline.catalog.settings import Mixture
+from rc_pipeline.lake.code import PROJECT
+from rc_pipeline.lake.graph import Need, Node
+from rc_pipeline.lake.outcome import JSON
+from rc_pipeline.lineage.facts import SHOTS, about_of
+from rc_pipeline.models.base import NOT_YET
+from rc_pipeline.stages import CODE
+
+SHIPPED = PROJECT / "rc_pipeline" / "models"
+
+
+def base_model(catalog: Catalog, name: str, card: BaseModelCard, inbox: Path) -> Node:
+    """Return the node of a base model."""
+    source: dict[str, Any] = card.source.model_dump(mode="json", exclude_none=True)
+    if "folder" in source:
+        source = {"folder": ""}
+    about = about_of(card, card.family)
+    if card.family in NOT_YET:
+        about["not_yet"] = f"family {card.family}: its checkpoints cannot be read yet; use llama, granite, gpt2 or glm"
+    return Node(
+        key=f"base_models/{name}", stage="base_models", settings={"source": source, "family": card.family},
+        files=_weights(card, inbox), code=CODE["base_models"], origins={"": catalog.origin("models", name)},
+        about=about,
+    )  # fmt: skip
+
+
+def _weights(card: BaseModelCard, inbox: Path) -> dict[str, Path]:
+    """Return the files of a model that lies in a folder; one that has none waits for its config.json."""
+    match card.source:
+        case ShippedSource(shipped=name):
+            folder = SHIPPED / name
+        case FolderSource(folder=path):
+            folder = inbox / path
+        case _:
+            return {}
+    found = {path.name: path for path in sorted(folder.glob("*")) if _is_weights(path)}
+    return found or {"config.json": folder / "config.json"}
+
+
+def _is_weights(path: Path) -> bool:
+    return path.is_file() and path.suffix in {".json", ".safetensors", ".model", ".bin", ".txt", ".jinja"}
+
+
+def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
+    """Yield the adapter of a run, and its predictions and scores on every evaluation set."""
+    card = catalog.models[run.model]
+    # A user's own weights are read where they lie now, and hashed before and after.
+    files = _weights(card, inbox) if isinstance(card.source, FolderSource) else {}
+    # A resolved run names its template; the model's own is filled in when the study names none.
+    template = str(run.prompt.template)
+    prompt = catalog.prompts[template].model_dump(mode="json", exclude={"description"}) | {"name": template}
+    origins = {
+        "": run_origin(catalog, run),
+        "prompt": catalog.origin("prompts", template),
+        "context_tokens": catalog.origin("models", run.model),
+        "family": catalog.origin("models", run.model),
+    }
+    common: dict[str, JSON] = {"prompt": prompt, "context_tokens": card.context_tokens, "family": card.family}
+    base = {"base": Need(f"base_models/{run.model}")}
+    about: dict[str, JSON] = {"title": run.title, "kinds": [card.family]}
+    shots: dict[str, Any] | None = None
+    if run.prompt.shots:
+        shots = run.prompt.model_dump(exclude={"template"}) | {"seed": run.seed}
+    if run.tune is not None:
+        yield Node(
+            key=f"adapters/{run.name}", stage="adapters",
+            settings=common | {"tune": run.tune.model_dump(mode="json"), "rows": dict(run.train_on),
+                               "mixture": (run.mixture or Mixture()).model_dump(), "seed": run.seed,
+                               "shots": shots},
+            needs=base | _shot_needs(run, *run.train_on) | {
+                f"train.{name}.{split}": Need(f"instructions/{name}", f"{split}.parquet")
+                for name in run.train_on for split in catalog.datasets[name].train_splits},
+            files=files, code=CODE["adapters"], origins=origins, about=about,
+        )  # fmt: skip
+    for eval_set, rows in run.evaluate_on.items():
+        name, split = eval_set.split("/")
+        asked_by = {"rows": run_origin(catalog, run, eval_set)}
+        key = f"{run.name}/{eval_set}"
+        instructions = Need(f"instructions/{name}", f"{split}.parquet")
+        adapter = {} if run.tune is None else {"adapter": Need(f"adapters/{run.name}")}
+        yield Node(
+            key=f"predictions/{key}", stage="predictions",
+            settings=common | {"run": run.name, "eval_set": eval_set, "rows": rows, "shots": shots,
+                               "answer": run.answer.model_dump(mode="json"),
+                               "seed": run.seed if run.answer.temperature else 0},
+            needs=base | adapter | {"instructions": instructions} | _shot_needs(run, name),
+            files=files, code=CODE["predictions"], origins=origins | asked_by, about=about,
+        )  # fmt: skip
+        yield Node(
+            key=f"scores/{key}", stage="scores",
+            settings={"run": run.name, "eval_set": eval_set, "format": catalog.datasets[name].format, "rows": rows,
+                      "seed": 0},
+            needs={"predictions": Need(f"predictions/{key}"), "instructions": instructions},
+            code=CODE["scores"], origins={"": origins[""]} | asked_by, about=about,
+        )  # fmt: skip
+
+
+def _shot_needs(run: Run, *datasets: str) -> dict[str, Need]:
+    """Return the training rows that a run draws its solved examples from."""
+    return {f"shots.{name}": Need(f"instructions/{name}", SHOTS) for name in datasets if run.prompt.shots}
+
+
+def run_origin(catalog: Catalog, run: Run, eval_set: str | None = None) -> str:
+    """Return the study file in which a run is first named, or first asked to answer an evaluation set."""
+    return next(
+        catalog.origin("studies", study)
+        for study, runs in catalog.study_runs.items()
+        if run.name in runs.values() and (eval_set is None or eval_set in catalog.studies[study].evaluate_on)
+    )

@@ -22,7 +22,7 @@ from rc_pipeline.lineage import load_lineage
 
 FILE = re.compile(r"^`((?:catalog|data_lake/inbox)/[^`]+)`[^\n]*\n+```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```\n(\$ .*?)^```$", re.MULTILINE | re.DOTALL)
-ELLIPSIS = "…"
+DOTS = "…"
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,8 @@ class Command:
         return shlex.split(self.text)
 
     def require(self, printed: str) -> None:
-        """Compare with what the page shows; a line of dots stands for any lines."""
-        parts = [re.escape(part.strip("\n")) for part in re.split(rf"^{ELLIPSIS}$", self.shown, flags=re.MULTILINE)]
-        wanted = ".*".join(parts)
+        """Compare with what the page shows; dots stand for anything."""
+        wanted = ".*".join(re.escape(part) for part in self.shown.strip("\n").split(DOTS))
         assert re.fullmatch(wanted, printed.strip("\n"), re.DOTALL), f"$ {self.text}\n{printed}"
 
 
@@ -72,6 +71,7 @@ class Reader:
         (folder / "catalog" / "studies" / "full_pipeline.yaml").unlink()
         patch.setenv("RC_LAKE", str(self.lake_folder))
         patch.setenv("COLUMNS", "120")
+        patch.chdir(folder)
         patch.setattr(entry, "load_lineage", partial(load_lineage, folder / "catalog"))
 
     def write(self, files: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from rc_pipeline.lake.store import Artifact
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY = "512MB"
+MEMORY = "2GB"
 ROWS_AT_ONCE = 2048
 NO_ANSWER = "no_answer"
 SAYS_SOMETHING = {
@@ -67,7 +67,6 @@ class SplitExport:
     left_out: dict[str, int]
     used: tuple[str, ...] = ()
     file: str = ""
-    sha256: str = ""
 
 
 def export_instructions(source: Source, wanted: Wanted, out: Path, *, force: bool = False) -> list[SplitExport]:
@@ -87,8 +86,8 @@ def export_instructions(source: Source, wanted: Wanted, out: Path, *, force: boo
         if wanted.form == "datasets":
             _save_datasets(folder, full)
         _write_reading(source, wanted.form, folder, full)
-        _write_json(folder / PROVENANCE, _provenance(source, wanted, written))
         shutil.rmtree(work)
+        _write_json(folder / PROVENANCE, _provenance(source, wanted, written, folder))
     return written
 
 
@@ -97,7 +96,9 @@ def _connection(work: Path) -> duckdb.DuckDBPyConnection:
 
     # What does not fit into memory goes to the disk, beside the files that are being written.
     # One thread streams; several hold whole row groups, in order to write the rows in theirs.
-    return duckdb.connect(":memory:", config={"memory_limit": MEMORY, "temp_directory": str(work), "threads": 1})
+    connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "temp_directory": str(work), "threads": 1})
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def _write_arrow(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
@@ -142,7 +143,7 @@ def _write_split(
         connection.execute(layout.copy, {"file": str(target)})
     else:
         _write_arrow(connection, target)
-    return SplitExport(split, sum(templates.values()), templates, left_out, used, name, sha256_file(target))
+    return SplitExport(split, sum(templates.values()), templates, left_out, used, name)
 
 
 def _choose(connection: duckdb.DuckDBPyConnection, file: Path, layout: Layout, wanted: Wanted) -> None:
@@ -208,8 +209,8 @@ def _save_datasets(folder: Path, written: Sequence[SplitExport]) -> None:
             datasets.enable_progress_bars()
 
 
-def _provenance(source: Source, wanted: Wanted, written: Sequence[SplitExport]) -> dict[str, Any]:
-    files = [{name: value for name, value in asdict(one).items() if name != "used"} for one in written]
+def _provenance(source: Source, wanted: Wanted, written: Sequence[SplitExport], folder: Path) -> dict[str, Any]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
         "dataset": source.dataset,
         "artifact": source.key,
@@ -218,7 +219,10 @@ def _provenance(source: Source, wanted: Wanted, written: Sequence[SplitExport]) 
         "format": wanted.form,
         "only": {"splits": list(wanted.splits), "rows_of_each_split": wanted.rows, "template": wanted.template},
         "rows": sum(one.rows for one in written),
-        "written": files,
+        "splits": {
+            one.split: {"rows": one.rows, "templates": one.templates, "left_out": one.left_out} for one in written
+        },
+        "files": {path.relative_to(folder).as_posix(): sha256_file(path) for path in paths},
     }
 
 

@@ -17,6 +17,7 @@ from rc_pipeline.corpora.inventory import opened
 from rc_pipeline.corpora.readers import BadRow, Row
 from rc_pipeline.exporting.export import Wanted, export_instructions
 from rc_pipeline.exporting.folder import PROVENANCE
+from rc_pipeline.lake.hashing import sha256_file
 
 ROWS = [instruction("train", n) for n in range(30)]
 PLAIN = [instruction("train", n, system=None, history=[]) for n in range(4)]
@@ -154,6 +155,9 @@ def test_a_datasets_folder_opens_with_every_column_and_split(source, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         PROVENANCE, "dataset_dict.json", "train", "wikipedia_dev_held_out",
     ]  # fmt: skip
+    files = json.loads((tmp_path / "out" / PROVENANCE).read_text())["files"]
+    assert all(sha256_file(tmp_path / "out" / name) == digest for name, digest in files.items())
+    assert "train/data-00000-of-00001.arrow" in files
 
 
 def test_llama_factory_is_told_which_columns_and_tags_are_what(source, tmp_path):
@@ -197,8 +201,9 @@ def test_the_page_beside_tells_what_was_written_and_two_exports_are_equal_bytes(
     page = json.loads((tmp_path / "one" / PROVENANCE).read_text())
     assert page["only"] == {"splits": ["train"], "rows_of_each_split": 9, "template": "first"}
     assert (page["artifact"], page["fingerprint"], page["content"]) == (given.key, given.fingerprint, given.content)
-    assert page["written"][0]["templates"] == {"first": 9}
+    assert page["splits"] == {"train": {"rows": 9, "templates": {"first": 9}, "left_out": {}}}
     assert page["rows"] == 9
+    assert page["files"]["train.json"] == sha256_file(tmp_path / "one" / "train.json")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 

@@ -24,6 +24,7 @@ def build(work: Work, _: Heavy) -> Outcome:
         splits=settings["splits"],
         unanswered=settings["unanswered"],
         holdout=settings["holdout"],
+        duplicates=settings["duplicates"],
         shot_rows=settings["shot_rows"],
         seed=settings["seed"],
         out=work.out,

@@ -6,6 +6,8 @@ _CORPORA, _TABLES, _MODELS = "rc_pipeline.corpora", "rc_pipeline.tables", "rc_pi
 _SAMPLE = tuple(f"{_CORPORA}.sample_{part}" for part in ("world", "documents", "text", "names"))
 _RUNNING = ("rc_pipeline.prompting", f"{_MODELS}.loading", "rc_pipeline.instructions.shots")
 
+# Rows are compared in one way, among training rows and between them and evaluation rows.
+_COMPARING = ("rc_pipeline.overlaps.sketches", "rc_pipeline.overlaps.words", "rc_pipeline.passages.units")
 _IDENTITY = ("", "_questions", "_patterns_en", "_patterns_zh")
 
 # The tables of a format are decided by the modules of that format, and rebuilt for no other one's sake.
@@ -50,8 +52,12 @@ CODE: dict[str, tuple[str, ...]] = {
     ),
     **{f"tables of {fmt}": modules for fmt, modules in TABLES.items()},
     "passages": ("rc_pipeline.passages",),
-    "instructions": ("rc_pipeline.instructions",),
-    "overlaps": ("rc_pipeline.overlaps", *(f"rc_pipeline.instructions.{part}" for part in ("rows", "evidence"))),
+    "instructions": ("rc_pipeline.instructions", *_COMPARING),
+    "overlaps": (
+        "rc_pipeline.overlaps",
+        "rc_pipeline.passages.units",
+        *(f"rc_pipeline.instructions.{part}" for part in ("rows", "evidence")),
+    ),
     "base_models": (*(f"{_MODELS}.{part}" for part in ("base", "loading", "pretraining", "tiny_tokenizer")), *_SAMPLE),
     "adapters": ("rc_pipeline.training", *_RUNNING),
     "predictions": ("rc_pipeline.prediction", *_RUNNING),

@@ -60,6 +60,10 @@ class Dataset(BaseModel):
         default={},
         description="valid, test: share of the training passages to keep for evaluation, where files lack it",
     )
+    duplicates: Literal["keep", "drop_exact", "drop_near"] = Field(
+        default="keep",
+        description="training rows that repeat another one: keep them, or drop exact or nearly equal ones",
+    )
     passages: Passages | None = Field(
         default=None, description="trivia_qa: {tokens, window_tokens} of evidence that a question is given"
     )

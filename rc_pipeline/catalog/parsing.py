@@ -53,7 +53,9 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
-def _construct_int(_: _Loader, node: yaml.ScalarNode) -> int:
+def _construct_int(_: _Loader, node: yaml.Node) -> int:
+    if not isinstance(node, yaml.ScalarNode):
+        raise _Unreadable(f"line {node.start_mark.line + 1}", "", "!!int is for a single number; remove the tag")
     # SafeLoader reads a leading zero as octal; YAML 1.2 does not.
     return int(node.value)
 

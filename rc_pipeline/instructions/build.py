@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from rc_pipeline.instructions.drawing import row_order
+from rc_pipeline.instructions.duplicates import Duplicate, find_duplicates
 from rc_pipeline.instructions.errors import InstructionsError
 from rc_pipeline.instructions.findings import checks, metadata
 from rc_pipeline.instructions.rendering import TaskRenderer
@@ -45,6 +46,7 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     splits: list[str],
     unanswered: list[str],
     holdout: Mapping[str, float],
+    duplicates: str,
     shot_rows: int,
     seed: int,
     out: Path,
@@ -63,6 +65,13 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
         raise InstructionsError([f"dataset {dataset}: tables: none of {', '.join(splits)}; build the tables again"])
     written: list[Written] = []
     kept = Holdout(holdout, train_splits, seed)
+    taught = [split for split in present if split in train_splits]
+    repeats: dict[str, Duplicate] = {}
+    if duplicates != "keep":
+        rows = (
+            _texts(batch, seed) for split in taught for batch in split_batches(tables, passages, split, columns, kept)
+        )
+        repeats = find_duplicates(rows, near=duplicates == "drop_near")
     for split in present:
         weights = {name: float(templates[name].get("weight", 1.0)) for name in uses.train}
         sets = {split: uses.train} if split in train_splits else {split: uses.evaluate}
@@ -79,14 +88,15 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
                     weights=weights if split in train_splits else {},
                     seed=seed,
                     answered=split not in unanswered,
+                    repeats=repeats if split in train_splits else {},
                     path=out / f"{name}.parquet",
                 )
             )
     files = {"instructions": [f"{each.split}.parquet" for each in written], "dropped_rows": ["dropped.parquet"]}
     if shot_rows:
         every = {**uses.train, **uses.evaluate, **uses.held_out}
-        taught = (split_batches(tables, passages, split, columns, kept) for split in present if split in train_splits)
-        write_shots(chain.from_iterable(taught), every, shot_rows, seed, out / SHOTS)
+        rows = (batch for split in taught for batch in split_batches(tables, passages, split, columns, kept))
+        write_shots(rows, every, shot_rows, seed, out / SHOTS)
     dropped = [(dataset, each.split, *entry) for each in written for entry in each.dropped]
     write_parquet(pl.DataFrame(dropped, schema=DROPPED_SCHEMA, orient="row"), out / "dropped.parquet")
     return Outcome(
@@ -94,6 +104,13 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
         checks=checks(written, out),
         tables=files,
     )
+
+
+def _texts(batch: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Return what a batch says, for a comparison of rows: its texts, without names that are only its own."""
+    orders = pl.Series("order", [row_order(row_id, seed) for row_id in batch["row_id"]], dtype=pl.UInt64)
+    said = [name for name, kind in batch.schema.items() if kind == pl.String and name not in ("row_id", "group", "id")]
+    return batch.select("row_id", orders, *(pl.col(name).fill_null("") for name in said))
 
 
 def _uses(

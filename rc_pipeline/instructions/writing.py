@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from rc_pipeline.instructions.drawing import draw_template, row_order
+from rc_pipeline.instructions.duplicates import Duplicate
 from rc_pipeline.instructions.errors import InstructionsError
 from rc_pipeline.instructions.rendering import Rendered, TaskRenderer
 from rc_pipeline.lake.frames import write_parquet
@@ -51,6 +52,7 @@ class Written:
 
     split: str
     answered: bool = True
+    repeats: Mapping[str, Duplicate] = field(default_factory=dict)
     rows: int = 0
     kept: int = 0
     dropped: list[tuple[str, str | None, str]] = field(default_factory=list)
@@ -69,14 +71,14 @@ def write_instructions(  # noqa: PLR0913 - by name, all of them
     weights: Mapping[str, float],
     seed: int,
     answered: bool,
+    repeats: Mapping[str, Duplicate],
     path: Path,
 ) -> Written:
     """Render every row with its template: one drawn by weight for training, else the only one."""
     import pyarrow.parquet as pq
 
-    written = Written(
-        split, answered=answered, rows=len(left_out), dropped=[(row_id, None, reason) for row_id, reason in left_out]
-    )
+    dropped: list[tuple[str, str | None, str]] = [(row_id, None, reason) for row_id, reason in left_out]
+    written = Written(split, answered, repeats, rows=len(dropped), dropped=dropped)
     schema = _arrow(pl.DataFrame(schema=SCHEMA)).schema
     path.parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -126,6 +128,9 @@ def _render(
     instructions = []
     written.rows += batch.height
     for row in batch.iter_rows(named=True):
+        if row["row_id"] in written.repeats:
+            written.dropped.append((row["row_id"], None, written.repeats[row["row_id"]].kind))
+            continue
         name = draw_template(row["row_id"], weights, seed) if weights else next(iter(renderers))
         renderer = renderers[name]
         try:

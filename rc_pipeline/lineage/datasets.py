@@ -55,6 +55,7 @@ def dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
             "splits": list(dataset.facts.splits),
             "unanswered": [*sorted(dataset.facts.unanswered)],
             "holdout": dataset.model_dump(include={"holdout"})["holdout"],
+            "duplicates": dataset.duplicates,
             "shot_rows": _shot_rows(catalog, name),
             "seed": 0,
         },

@@ -42,6 +42,7 @@ def build(tables: Path, out: Path, templates: dict[str, dict[str, Any]] | None =
         "train_splits": ["train"],
         "splits": ["train", "valid", "test"],
         "holdout": {},
+        "duplicates": "keep",
         "unanswered": ["test"],
         "shot_rows": 0,
         "seed": 0,
@@ -309,3 +310,20 @@ def test_examples_are_the_first_training_rows_by_every_template(cosmos: Path, tm
     assert set(pool["row_id"]) == set(train.sort("order").head(7)["row_id"])
     assert train.equals(read(tmp_path / "without", "train"))
     assert not (tmp_path / "without" / "shots.parquet").exists()
+
+
+@pytest.mark.parametrize(("duplicates", "dropped"), [("keep", []), ("drop_exact", ["duplicate"]), ("drop_near", None)])
+def test_training_rows_that_repeat_another_are_dropped_by_choice(
+    cosmos: Path, tmp_path: Path, duplicates: str, dropped: list[str] | None
+) -> None:
+    train = pl.read_parquet(cosmos / "train.parquet")
+    words = " ".join(f"word{n}" for n in range(80))
+    again = train.head(2).with_columns(row_id=pl.lit("cosmos/train/again") + pl.int_range(pl.len()).cast(pl.String))
+    near = again.tail(1).with_columns(context=pl.lit(words), row_id=pl.lit("cosmos/train/a"))
+    nearly = near.with_columns(context=pl.lit(words + " more"), row_id=pl.lit("cosmos/train/b"))
+    write_parquet(pl.concat([train, again.head(1), near, nearly]), cosmos / "train.parquet")
+    outcome = build(cosmos, tmp_path / "out", duplicates=duplicates)
+    found = pl.read_parquet(tmp_path / "out" / "dropped.parquet")["reason"].sort().to_list()
+    assert found == (["duplicate", "near_duplicate"] if dropped is None else dropped)
+    assert outcome.metadata["rows: train"] == 63 - len(found)
+    assert all(check.passed for check in outcome.checks if check.blocking)

@@ -9,23 +9,23 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from rc_pipeline.overlaps.sketches import PERMUTATIONS, Bands, signatures
+from rc_pipeline.overlaps.sketches import Bands, Signatures, signatures
 from rc_pipeline.overlaps.texts import Content
 from rc_pipeline.overlaps.words import Words, matches, ngrams, read_words, shingles
 from rc_pipeline.passages.units import Flags, Hashes, Ints
 
 # A run that stands in more texts of an evaluation set is a phrase of the set, and tells nothing of one row.
 TEXTS_OF_A_PHRASE = 10
-CHARACTERS_AT_ONCE = 2_000_000
+CHARACTERS_AT_ONCE = 1_000_000
 # The sieve is made this many times as wide as there are runs, within bounds.
-_SIEVE_WIDTH, _SIEVE_BITS = 16, (16, 27)
+_SIEVE_WIDTH, _SIEVE_BITS = 8, (16, 27)
 
 
 @dataclass(frozen=True)
 class Ngrams:
     """The runs of thirteen words of all texts, sorted: what each says, its text, and its place among the text's words.
 
-    `count` is how many there are in each text.
+    `count` is how many different ones there are in each text.
     """
 
     says: Hashes
@@ -97,18 +97,18 @@ class _Searched:
 
     def __init__(self) -> None:
         self.shingles: list[Hashes] = []
-        self._sketches = [np.zeros((0, PERMUTATIONS), np.uint32)]
-        self._says: list[Hashes] = [np.zeros(0, np.uint64)]
-        self._text: list[Ints] = [np.zeros(0, np.int64)]
-        self._word: list[Ints] = [np.zeros(0, np.int64)]
+        self._sketches: list[Signatures] = []
+        self._says: list[Hashes] = []
+        self._text: list[Ints] = []
+        self._word: list[Ints] = []
 
     def add(self, words: Words) -> None:
         """Take the next texts."""
         runs, sets = ngrams(words), shingles(words)
         text = np.repeat(np.arange(len(words.texts)), np.diff(runs.first))
         self._says.append(runs.says)
-        self._text.append(text + len(self.shingles))
-        self._word.append(runs.word - words.first[text])
+        self._text.append((text + len(self.shingles)).astype(np.int32))
+        self._word.append((runs.word - words.first[text]).astype(np.int32))
         self._sketches.append(signatures(sets))
         self.shingles += [np.unique(sets.says[begin:end]) for begin, end in pairwise(sets.first.tolist())]
 
@@ -119,17 +119,18 @@ class _Searched:
     def ngrams(self) -> Ngrams:
         """Return the runs of the texts, each once a text, but for the phrases of the set."""
         says, text, word = np.concatenate(self._says), np.concatenate(self._text), np.concatenate(self._word)
-        order = np.lexsort((word, text, says))
-        says, text, word = says[order], text[order], word[order]
+        # Stable: of equal runs, those of the first text come first, and the first ones of each text.
+        order = np.argsort(says, kind="stable")
+        says, text = says[order], text[order]
         new = np.diff(says, prepend=~says[:1]) != 0
         once = new | (np.diff(text, prepend=-1) != 0)
-        says, text, word, phrase = says[once], text[once], word[once], np.cumsum(new)[once]
+        says, text, order, phrase = says[once], text[once], order[once], np.cumsum(new)[once]
         told = np.bincount(phrase)[phrase] <= TEXTS_OF_A_PHRASE
         low, high = _SIEVE_BITS
-        bits = min(max((_SIEVE_WIDTH * len(says)).bit_length(), low), high)
-        sieve = np.zeros(1 << bits, np.bool_)
+        sieve = np.zeros(1 << min(max((_SIEVE_WIDTH * len(says)).bit_length(), low), high), np.bool_)
         sieve[_high_bits(says[told], sieve)] = True
-        return Ngrams(says[told], text[told], word[told], np.bincount(text, minlength=len(self.shingles)), sieve)
+        count = np.bincount(text, minlength=len(self.shingles))
+        return Ngrams(says[told], text[told], word[order[told]], count, sieve)
 
 
 def _high_bits(says: Hashes, sieve: Flags) -> Hashes:

@@ -18,16 +18,20 @@ PERMUTATIONS = 128
 # A pair at the threshold shares one of 25 bands of 5 with a probability of 0.99995.
 BANDS, BAND_ROWS = 25, 5
 SEED = 1
-PAIRS_AT_ONCE = 50_000
+TEXTS_AT_ONCE, PAIRS_AT_ONCE = 512, 50_000
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def signatures(runs: Runs) -> Signatures:
     """Return a signature for each text: the share of equal places of two estimates how alike they are."""
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-        np.ascontiguousarray(runs.says), runs.first.astype(np.uint64), PERMUTATIONS, SEED
-    )
-    return np.array(matrix.to_rows(), np.uint32).reshape(-1, PERMUTATIONS)
+    found = np.empty((len(runs.first) - 1, PERMUTATIONS), np.uint32)
+    for at in range(0, len(found), TEXTS_AT_ONCE):
+        first = runs.first[at : at + TEXTS_AT_ONCE + 1]
+        says = np.ascontiguousarray(runs.says[first[0] : first[-1]])
+        places = (first - first[0]).astype(np.uint64)
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(says, places, PERMUTATIONS, SEED)
+        found[at : at + TEXTS_AT_ONCE] = matrix.to_rows()
+    return found
 
 
 def band_keys(found: Signatures) -> Hashes:

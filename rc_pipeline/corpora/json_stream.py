@@ -15,7 +15,7 @@ MAX_VALUE_CHARACTERS = 16 << 20
 _SPACE = " \t\r\n"
 
 
-class _Reader:
+class JsonReader:
     """A window on the text of a JSON document that grows until the value at hand fits."""
 
     def __init__(self, file: Readable, name: str) -> None:
@@ -102,16 +102,16 @@ class _Reader:
 
 def list_elements(file: Readable, name: str) -> Iterator[tuple[int, Any]]:
     """Yield (line, element) of a document that is one JSON list."""
-    reader = _Reader(file, name)
+    reader = JsonReader(file, name)
     if reader.peek() != "[":
         raise CorpusError(f"{name}: a JSON list is expected, found {reader.peek() or 'nothing'!r} at the start.")
-    yield from _elements(reader)
-    _expect_end(reader, name)
+    yield from elements_of(reader)
+    expect_end(reader, name)
 
 
 def elements_under(key: str, file: Readable, name: str) -> Iterator[tuple[int, Any]]:
     """Yield (line, element) of the list that a document's top-level object holds under `key`."""
-    reader = _Reader(file, name)
+    reader = JsonReader(file, name)
     if reader.peek() != "{":
         raise CorpusError(
             f"{name}: a JSON object with the key {key} is expected, found {reader.peek() or 'nothing'!r} at the start."
@@ -127,17 +127,18 @@ def elements_under(key: str, file: Readable, name: str) -> Iterator[tuple[int, A
         if found == key and found not in keys:
             if reader.peek() != "[":
                 raise CorpusError(f"{name}: {key} is expected to be a list, found {reader.peek()!r}.")
-            yield from _elements(reader)
+            yield from elements_of(reader)
         else:
             reader.value()
         keys.append(found)
         separator = reader.expect(",}")
-    _expect_end(reader, name)
+    expect_end(reader, name)
     if key not in keys:
         raise CorpusError(f"{name}: the top level has no key {key}; it has {', '.join(sorted(set(keys))) or 'none'}.")
 
 
-def _elements(reader: _Reader) -> Iterator[tuple[int, Any]]:
+def elements_of(reader: JsonReader) -> Iterator[tuple[int, Any]]:
+    """Yield (line, element) of the list that the reader stands before."""
     reader.expect("[")
     if reader.peek() == "]":
         reader.expect("]")
@@ -150,6 +151,7 @@ def _elements(reader: _Reader) -> Iterator[tuple[int, Any]]:
         separator = reader.expect(",]")
 
 
-def _expect_end(reader: _Reader, name: str) -> None:
+def expect_end(reader: JsonReader, name: str) -> None:
+    """Raise if anything but white space is left."""
     if reader.peek():
         raise CorpusError(f"{name}, line {reader.line}: there is more after the end of the JSON document. Remove it.")

@@ -77,7 +77,7 @@ def _parquet(file: RawFile) -> Iterator[Row]:
         raise CorpusError(f"{file}: Parquet inside an archive cannot be read. Unpack it and name the folder instead.")
     line = 0
     try:
-        with pq.ParquetFile(file.path) as parquet:
+        with pq.ParquetFile(file.path, pre_buffer=False) as parquet:
             for batch in parquet.iter_batches(BATCH_ROWS):
                 for record in batch.to_pylist():
                     line += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rc_pipeline.corpora.json_stream import _elements, _expect_end, _Reader
+from rc_pipeline.corpora.json_stream import elements_of, expect_end, JsonReader
 from rc_pipeline.corpora.readers import CorpusError, Readable
 
 
@@ -16,7 +16,7 @@ class TaskDocument:
         self.facts: dict[str, Any] = {}
         self.has_list = False
         self._list_key, self._name = list_key, name
-        self._reader = _Reader(file, name)
+        self._reader = JsonReader(file, name)
 
     def elements(self) -> Iterator[tuple[int, Any]]:
         """Yield (line, element) of the list; after the last one all facts are known."""
@@ -37,11 +37,11 @@ class TaskDocument:
                 self.has_list = True
                 if reader.peek() != "[":
                     raise CorpusError(f"{self._name}: {key} is expected to be a list, found {reader.peek()!r}.")
-                yield from _elements(reader)
+                yield from elements_of(reader)
             else:
                 self.facts[key] = reader.value()
             separator = reader.expect(",}")
-        _expect_end(reader, self._name)
+        expect_end(reader, self._name)
 
     def lacks_list(self) -> CorpusError:
         """Return the error for a document that has been read to its end without meeting the list."""

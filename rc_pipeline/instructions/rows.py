@@ -64,7 +64,7 @@ def row_batches(tables: Path, passages: Path | None, split: str, columns: Sequen
         for frame in question_rows(tables, passages, split).iter_slices(BATCH_ROWS):
             yield frame.select(wanted)
         return
-    with pq.ParquetFile(tables / f"{split}.parquet") as file:
+    with pq.ParquetFile(tables / f"{split}.parquet", pre_buffer=False) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
             yield cast("pl.DataFrame", pl.from_arrow(batch)).select(wanted)
 

@@ -48,7 +48,7 @@ class Evidence:
 
 def _read(path: Path, chosen: Flags) -> Iterator[tuple[Ints, list[str]]]:
     """Yield places and texts of the chosen rows; parts of the file without one are never decoded."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         before = 0
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows

@@ -91,7 +91,7 @@ def _questions(tables: Path, split: str) -> tuple[pl.DataFrame, list[str]]:
 
 def _numbered(path: Path, columns: Sequence[str], numbers: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Yield rows of the questions that are asked, some at a time, with the question's number in place of its id."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(ROWS_AT_ONCE, columns=["row_id", *columns]):
             rows = cast("pl.DataFrame", pl.from_arrow(batch))
             yield rows.join(numbers, on="row_id", maintain_order="left").drop("row_id")

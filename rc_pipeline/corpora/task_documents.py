@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rc_pipeline.corpora.json_stream import elements_of, expect_end, JsonReader
+from rc_pipeline.corpora.json_stream import JsonReader, elements_of, expect_end
 from rc_pipeline.corpora.readers import CorpusError, Readable
 
 

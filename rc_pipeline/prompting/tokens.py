@@ -15,6 +15,8 @@ from rc_pipeline.prompting.template import PromptError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+WORDS_REMEMBERED = 200_000
+
 
 class TextEncoder:
     """A tokenizer as one prompt template needs it.
@@ -134,6 +136,8 @@ def _backend(tokenizer: PreTrainedTokenizerBase, named: tuple[str, ...]) -> tupl
     copy.no_padding()
     copy.no_truncation()
     copy.encode_special_tokens = True
+    # A corpus has more words than the 10,000 that are remembered by default.
+    copy.model._resize_cache(WORDS_REMEMBERED)
     nonce = token_hex(8)
     known = {str(token): token for token in tokenizer.added_tokens_decoder.values()}
     stand_ins = {text: f"{nonce}x{i}x" for i, text in enumerate(named)}

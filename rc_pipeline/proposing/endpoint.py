@@ -103,6 +103,11 @@ class Endpoint:
                     connection.request("POST", path, data, headers)
                     response = connection.getresponse()
                     answer = response.read(MOST_BYTES + 1)
+                except ssl.SSLCertVerificationError as error:
+                    raise EndpointFailed(
+                        f"endpoint {self._shown()}: its certificate is not to be trusted ({error.verify_message}); "
+                        "mend it, or have this machine trust its issuer"
+                    ) from None
                 except (OSError, HTTPException) as error:
                     why = f"nothing whole after {self.answer_seconds:.0f} s" if late.is_set() else type(error).__name__
                     raise _Broken(why) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -86,14 +87,16 @@ def drip(handler: Handler) -> None:
 
 
 @contextmanager
-def serving() -> Iterator[Site]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
     site = Site()
     handler = type("ThisHandler", (Handler,), {"site": site})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
         http.daemon_threads = True
+        if tls is not None:
+            http.socket = tls.wrap_socket(http.socket, server_side=True)
         thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
         thread.start()
-        site.url = f"http://127.0.0.1:{http.server_port}/v1"
+        site.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{http.server_port}/v1"
         yield site
         site.stopped.set()
         http.shutdown()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 import time
 
 import pytest
-from endpoint_server import cut_short, drip, endless, hang_up, status
+from endpoint_server import cut_short, drip, endless, hang_up, serving, status
 
 from rc_pipeline.proposing.endpoint import Endpoint, EndpointFailed
 
@@ -106,3 +108,16 @@ def test_a_server_that_drips_is_cut_off(site):
 def test_nobody_there_is_one_message():
     with pytest.raises(EndpointFailed, match="ConnectionRefusedError"):
         ask("http://127.0.0.1:9/v1")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_tried_again(tmp_path):
+    key, certificate = tmp_path / "key", tmp_path / "crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+         "/CN=127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with serving(context) as site, pytest.raises(EndpointFailed, match="certificate is not to be trusted"):
+        ask(site.url)
+    assert site.asked == []

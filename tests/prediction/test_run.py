@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -225,3 +226,39 @@ def test_a_tuned_adapter_answers_what_it_learnt(llama: Path, tmp_path: Path) -> 
     right = predictions(spec).join(frame, on="instruction_id").filter(pl.col("answer") == pl.col("output"))
     assert right.height > 30
     assert predictions(spec)["finished"].sum() > 40
+
+
+CHATS = (
+    "{% for m in messages %}<s>{{ m['content'] }}</s>{% endfor %}",
+    "{% for m in messages %}{{ m['content'] }}|{% endfor %}",
+)
+
+
+def with_chat_template(base: Path, folder: Path, template: str) -> Path:
+    shutil.copytree(base, folder)
+    (folder / "chat_template.jinja").write_text(template)
+    return folder
+
+
+def test_an_adapter_travels_with_the_chat_template_that_it_learnt_with(llama: Path, tmp_path: Path) -> None:
+    ours, other = (with_chat_template(llama, tmp_path / f"llama{i}", text) for i, text in enumerate(CHATS))
+    chat = {"prompt": {"name": "chat", "chat_template": "tokenizer"}}
+    spec = training_spec(ours, tmp_path, instructions(8)) | chat
+    assert all(check.passed for check in train(spec, Progress("training", [].append)).checks)
+    learnt = json.loads((Path(spec["out"]) / "prompt.json").read_text())
+    assert learnt == {"name": "chat", "chat_template": CHATS[0]}
+
+    run(spec_of(ours, tmp_path, instructions(4), adapter=spec["out"], **chat))
+    with pytest.raises(PromptMismatch, match="chat_template"):
+        run(spec_of(other, tmp_path, instructions(4), adapter=spec["out"], **chat))
+
+
+def test_a_question_that_the_prompt_has_no_place_for_carries_its_reason(llama: Path, tmp_path: Path) -> None:
+    spoken_to = instructions(3).with_columns(system=pl.lit("Be brief."))
+    spec = spec_of(llama, tmp_path, spoken_to)
+
+    outcome = run(spec)
+
+    assert predictions(spec)["problem"].to_list() == ["system_has_no_place"] * 3
+    assert outcome.metadata["system_has_no_place"] == 3
+    assert not outcome.checks[0].passed

@@ -5,11 +5,14 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tokenizers import normalizers
 
 from rc_pipeline.models.loading import load_tokenizer
 from rc_pipeline.prompting.template import Prompt
 from rc_pipeline.training.examples import NothingToLearn, encode_examples, select_rows
 from tests.models.tiny_models import PROMPT, instructions, write_instructions
+
+BARE = {"dataset": "bare"}
 
 
 def source(path: Path, frame: pl.DataFrame, rows: int | None, files: int = 1) -> dict[str, Any]:
@@ -72,3 +75,38 @@ def test_a_set_of_which_nothing_fits_says_so_with_figures(llama: Path) -> None:
 
     with pytest.raises(NothingToLearn, match="none of 4 rows fits in 3 tokens"):
         encode_examples(instructions(4), {}, tokenizer, prompt, max_tokens=3, loss_on="answer")
+
+
+def test_rows_that_a_prompt_has_no_place_for_are_dropped_and_counted_by_reason(tmp_path: Path, llama: Path) -> None:
+    frame = instructions(10).with_columns(
+        system=pl.when(pl.int_range(10) < 3).then(pl.lit("Be brief.")),
+        history=pl.when(pl.int_range(10) > 7).then(pl.lit([["Hi", "Hello"]])),
+    )
+    rows, figures = select_rows(
+        [source(tmp_path, frame, None), source(tmp_path / "bare", instructions(4), None) | BARE]
+    )
+
+    examples = encode_examples(
+        rows, figures, load_tokenizer(llama), Prompt.from_dict(PROMPT), max_tokens=99, loss_on="answer"
+    )
+
+    dropped = {key: count for key, count in examples.figures.items() if key.startswith("dropped_")}
+    assert dropped == {
+        "dropped_without_output": 0,
+        "dropped_prompt_too_long": 0,
+        "dropped_system_has_no_place": 3,
+        "dropped_history_has_no_place": 2,
+    }
+    assert len(examples.encoded) == 9
+
+
+def test_every_row_s_supervised_span_is_checked(llama: Path) -> None:
+    frame = instructions(600)
+    tokenizer, prompt = load_tokenizer(llama), Prompt.from_dict(PROMPT)
+    assert encode_examples(frame, {}, tokenizer, prompt, max_tokens=99, loss_on="answer").inexact == []
+
+    # Lower-casing loses what was written: with such a tokenizer nobody can train on these rows.
+    lossy = load_tokenizer(llama)
+    lossy.backend_tokenizer.normalizer = normalizers.Lowercase()
+
+    assert len(encode_examples(frame, {}, lossy, prompt, max_tokens=99, loss_on="answer").inexact) == 600

@@ -94,12 +94,12 @@ class _Sketches:
         """Yield (row, the kept one that it is most like, how much) of those of `rows` that repeat one before them."""
         if not len(rows):
             return
-        texts = [np.concatenate(parts)[rows] for parts in zip(*self._signatures, strict=True)]
+        texts = [np.concatenate(parts) for parts in zip(*self._signatures, strict=True)]
         bands = np.concatenate(self._bands)[rows]
         found: dict[tuple[int, int], float] = {}
         for band in range(BANDS):
             for late, early in _pairs(bands[:, band]):
-                shares = np.min([agreement(text[late], text[early]) for text in texts], axis=0)
+                shares = np.min([agreement(text[rows[late]], text[rows[early]]) for text in texts], axis=0)
                 alike = shares >= NEAR
                 pairs = zip(late[alike].tolist(), early[alike].tolist(), strict=True)
                 found |= dict(zip(pairs, shares[alike].tolist(), strict=True))
@@ -113,7 +113,8 @@ class _Sketches:
 def _joined(parts: list[Runs]) -> Runs:
     """Return the runs of all texts of each row, those of different parts told apart."""
     row = np.concatenate([np.repeat(np.arange(len(part.first) - 1), np.diff(part.first)) for part in parts])
-    says = np.concatenate([part.says ^ (np.uint64(number) * _MIX) for number, part in enumerate(parts)])
+    tags = np.arange(len(parts), dtype=np.uint64) * _MIX
+    says = np.concatenate([part.says ^ tag for part, tag in zip(parts, tags, strict=True)])
     order = np.argsort(row, kind="stable")
     return Runs(says[order], np.searchsorted(row[order], np.arange(len(parts[0].first))), row[order])
 

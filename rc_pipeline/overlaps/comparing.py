@@ -10,7 +10,7 @@ import polars as pl
 from rc_pipeline.overlaps.asked import Asked, pieces
 from rc_pipeline.overlaps.sketches import NEAR, signatures
 from rc_pipeline.overlaps.texts import PASSAGE, Content
-from rc_pipeline.overlaps.words import Words, distinct_pairs, ngram_end, ngrams, read_words, shingles
+from rc_pipeline.overlaps.words import BETWEEN, Words, distinct_pairs, ngram_end, ngrams, read_words, shingles
 from rc_pipeline.passages.units import Hashes, Ints
 
 SAME_PASSAGE, SAME_QUESTION, NGRAMS, NEARLY = "same_passage", "same_question", "shared_ngrams", "near_duplicate"
@@ -98,8 +98,8 @@ class Comparison:
                 finds[text] = self._alike(similarity, text, taught, at)
 
     def _alike(self, similarity: float, text: int, taught: _Taught, at: int) -> Find:
-        asked = self.asked.texts[text][:SHOWN_CHARACTERS]
-        return Find(similarity, taught.row_ids[at], asked, asked, taught.words.texts[at][:SHOWN_CHARACTERS])
+        asked = _around(self.asked.texts[text], 0)
+        return Find(similarity, taught.row_ids[at], asked, asked, _around(taught.words.texts[at], 0))
 
     def _stretch(self, similarity: float, text: int, shared: Ints, taught: _Taught, at: int) -> Find:
         """Return the find with the longest stretch of shared runs that follow one another."""
@@ -121,7 +121,7 @@ class Comparison:
 
 def _around(text: str, at: int) -> str:
     begin = max(0, at - _BEFORE)
-    return ("…" if begin else "") + text[begin : begin + SHOWN_CHARACTERS]
+    return ("…" if begin else "") + text[begin : begin + SHOWN_CHARACTERS].replace(BETWEEN, "/")
 
 
 def _jaccard(left: Hashes, right: Hashes) -> float:

@@ -8,6 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from rc_pipeline.overlaps.words import BETWEEN
+
+_BETWEEN = f" {BETWEEN} "
 PASSAGE, QUESTION = "passage", "question"
 ANSWER = "answer"
 # Of a user's own columns, those that say nothing of what a row asks.
@@ -72,13 +75,14 @@ def content_of(fmt: str, columns: Sequence[str]) -> Content:
 
 
 def _joined(rows: pl.DataFrame, names: Sequence[str]) -> pl.Series:
-    texts = [_flat(pl.col(name), rows.schema[name]).fill_null("") for name in names]
-    return rows.select(pl.concat_str(texts or [pl.lit("")], separator="\n").alias("text"))["text"]
+    texts = [_flat(pl.col(name), rows.schema[name]).replace("", None) for name in names]
+    joined = pl.concat_str(texts or [pl.lit("")], separator=_BETWEEN, ignore_nulls=True)
+    return rows.select(joined.alias("text"))["text"]
 
 
 def _flat(column: pl.Expr, kind: Any) -> pl.Expr:
     if not isinstance(kind, pl.List):
         return column.cast(pl.String)
     inner = kind.inner
-    texts = column.list.eval(pl.element().list.join("\n")) if isinstance(inner, pl.List) else column
-    return texts.list.join("\n")
+    texts = column.list.eval(pl.element().list.join(_BETWEEN)) if isinstance(inner, pl.List) else column
+    return texts.list.join(_BETWEEN)

@@ -19,6 +19,8 @@ from rc_pipeline.passages.units import GLYPH, WORD, Flags, Hashes, Ints, read_un
 # Runs of this many words are looked for; Brown et al. (2020, appendix C) look for 8 to 13.
 NGRAM_WORDS = 13
 SHINGLE_WORDS = 3
+# What stands between the columns of one text: no run of thirteen words goes from one into the next by chance.
+BETWEEN = "\N{SYMBOL FOR RECORD SEPARATOR}"
 # Punctuation that means something where it stands: 5 * 3 is not 5 / 3.
 _TELLING = "+*/%=<>|~#&@$^"
 
@@ -28,7 +30,7 @@ class Words:
     """The words of several texts, one after another; `first[i]` is the first word of text i.
 
     `whole` says all that a text says, signs such as + and € included, and is 0 where it says nothing.
-    `halves` counts the half-words before each word (and, at its end, all of them).
+    `column` counts the columns before each word, `halves` the half-words (and, at its end, all of them).
     """
 
     texts: list[str]
@@ -37,6 +39,7 @@ class Words:
     start: Ints
     end: Ints
     says: Hashes
+    column: Ints
     halves: Ints
 
 
@@ -66,13 +69,16 @@ def read_words(texts: Sequence[str]) -> Words:
         start=units.start[words],
         end=units.end[words],
         says=units.says[words],
+        column=np.cumsum(units.says == _between())[words],
         halves=np.concatenate(([0], np.cumsum(halves))),
     )
 
 
 def ngrams(words: Words) -> Runs:
-    """Return the runs of thirteen words of each text; a shorter text has none."""
-    return _runs(words, NGRAM_WORDS)
+    """Return the runs of thirteen words of each text, each within a column; a shorter text has none."""
+    runs = _runs(words, NGRAM_WORDS)
+    inside = words.column[runs.word] == words.column[_ends(words, runs.word, NGRAM_WORDS) - 1]
+    return Runs(runs.says[inside], np.searchsorted(runs.word[inside], words.first), runs.word[inside])
 
 
 def shingles(words: Words) -> Runs:
@@ -135,6 +141,11 @@ def distinct_pairs(left: Ints, right: Ints) -> tuple[Ints, Ints]:
 def _holds(keys: Hashes, wanted: Hashes) -> Flags:
     held: Flags = keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted
     return held
+
+
+@lru_cache(maxsize=1)
+def _between() -> np.uint64:
+    return np.uint64(read_units([BETWEEN]).says[0])
 
 
 @lru_cache(maxsize=1)

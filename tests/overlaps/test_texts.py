@@ -27,13 +27,13 @@ def test_what_was_said_before_is_part_of_what_is_asked() -> None:
         schema_overrides={"history": pl.List(pl.List(pl.String))},
     )
     ((part, texts),) = content_of("alpaca", FACTS["alpaca"].columns).texts(rows)
-    assert (part, texts.to_list()) == ("question", ["\nGo on.\n", "Hi\nHello\nWho?\nI.\nGo on.\nplease"])
+    assert (part, texts.to_list()) == ("question", ["Go on.", "Hi ␞ Hello ␞ Who? ␞ I. ␞ Go on. ␞ please"])
 
 
 def test_missing_options_are_no_text() -> None:
     rows = pl.DataFrame({"input": ["Which?", "Who?"], "options": [["a", "b"], None]})
     ((_, texts),) = content_of("bigbench", FACTS["bigbench"].columns).texts(rows)
-    assert texts.to_list() == ["Which?\na\nb", "Who?\n"]
+    assert texts.to_list() == ["Which? ␞ a ␞ b", "Who?"]
 
 
 def test_a_users_own_columns_count_without_ids_labels_and_passage_free_answers() -> None:
@@ -46,4 +46,4 @@ def test_a_users_own_columns_count_without_ids_labels_and_passage_free_answers()
 def test_what_rows_teach_has_a_column_for_each_part() -> None:
     rows = pl.DataFrame({"source": ["a"], "target": ["b"], "gold_answers": [["b", "c"]]})
     said = content_of("parallel", FACTS["parallel"].columns).said(rows)
-    assert said.to_dicts() == [{"question 0": "a", "question 1": "b", "answer": "b\nc"}]
+    assert said.to_dicts() == [{"question 0": "a", "question 1": "b", "answer": "b ␞ c"}]

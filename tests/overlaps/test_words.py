@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rc_pipeline.overlaps.sketches import NEAR, Bands, agreement, signatures
-from rc_pipeline.overlaps.words import matches, ngram_end, ngrams, read_words, shingles
+from rc_pipeline.overlaps.words import BETWEEN, matches, ngram_end, ngrams, read_words, shingles
 from tests.overlaps.made_up import CHINESE, chinese, sentence
 
 MIXED = st.text(st.sampled_from([*"abcXYZ 12.,+-*\n", *"山水，。é", "🙂", "ｱ", "ﬁ", "ß"]), max_size=60)
@@ -62,6 +62,14 @@ def test_a_run_has_thirteen_words_or_twenty_six_characters() -> None:
     runs = ngrams(words)
     assert np.diff(runs.first).tolist() == [0, 1, 0, 1, 1]
     assert [ngram_end(words, at) for at in runs.word.tolist()] == words.first[[2, 4, 5]].tolist()
+
+
+def test_no_run_goes_from_one_column_into_the_next() -> None:
+    words = read_words(
+        [f"{sentence(1, 12)} {BETWEEN} {sentence(2, 12)}", f"{sentence(1, 14)} {BETWEEN} {sentence(2, 13)}"]
+    )
+    assert np.diff(ngrams(words).first).tolist() == [0, 3]
+    assert whole(f"a b {BETWEEN} c") != whole(f"a {BETWEEN} b c")
 
 
 def test_a_short_text_is_one_shingle_and_a_long_one_many() -> None:

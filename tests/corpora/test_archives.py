@@ -120,8 +120,8 @@ def test_an_archive_past_a_limit_is_refused(tmp_path: Path, monkeypatch: pytest.
         (b"<html><body>Sign in</body></html>", "HTML"),
         (b"PK\x03\x04" + bytes(600), "zip"),
         (b"just text", "a .tar or .tar.gz archive is expected"),
-        (gzip.compress(b"just text"), "cut off or damaged"),
-        (gzip.compress(b""), "cut off or damaged"),
+        (gzip.compress(b"just text", mtime=0), "cut off or damaged"),
+        (gzip.compress(b"", mtime=0), "cut off or damaged"),
     ],
 )
 def test_a_file_that_is_no_archive_is_an_error_that_says_what_it_is(tmp_path: Path, data: bytes, said: str) -> None:

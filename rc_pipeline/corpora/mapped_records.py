@@ -59,7 +59,11 @@ def _may_be_open(name: str, split: str) -> bool:
 def _unusable(file: RawFile, fault: str, columns: Sequence[str], found: Sequence[str]) -> CorpusError:
     has = ", ".join(found)
     if text_fault(has):
-        return CorpusError(f"{file}: the names of the columns are not UTF-8: {has!a}. Save the file as UTF-8.")
+        # What Excel writes in China unless it is told otherwise.
+        read = has.encode(errors="surrogateescape").decode("gb18030", errors="replace")
+        return CorpusError(
+            f"{file}: the names of the columns are not UTF-8; as GB18030 they read {read}. Save the file as UTF-8."
+        )
     return CorpusError(
         f"{file}: {fault} {', '.join(columns)}; the file has {has or 'none'}. Correct columns in the dataset's file of "
         "the catalog, or the file."

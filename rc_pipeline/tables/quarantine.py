@@ -138,7 +138,7 @@ class Quarantine:
         return self._totals()[table, split]
 
     def refuse_too_many(self) -> None:
-        """Raise if a split of a table has no good row, or a larger share of bad ones than is tolerated."""
+        """Raise if a split of a table has a larger share of bad rows than is tolerated."""
         totals = self._totals()
         problems = []
         for place in sorted(self._first):

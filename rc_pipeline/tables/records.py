@@ -16,8 +16,8 @@ from rc_pipeline.tables.quarantine import TablesError
 from rc_pipeline.tables.rows import NO_ANSWER, Options, Part, RowFormat
 from rc_pipeline.tables.schemas import CONTROL_CHARACTERS, text
 
-# Columns that every table has, or that are made from others.
-TAKEN = frozenset({"row_id", "split", "group", "gold_answers", "source_file", "source_line", ANSWERS})
+# Columns that every table has, or that are made from others; an instruction's history is no text.
+TAKEN = frozenset({"row_id", "split", "group", "gold_answers", "history", "source_file", "source_line", ANSWERS})
 
 
 def _parts(raw: Mapping[str, Path], options: Options) -> Iterator[Part]:
@@ -31,7 +31,7 @@ def _columns(split: str, options: Options) -> dict[str, pa.Column]:
     names = options.get("columns", {})
     if taken := sorted(TAKEN & set(names)):
         raise TablesError(
-            f"columns: {', '.join(taken)} cannot be a name here, as the table has such a column of its own. Call it "
+            f"columns: {', '.join(taken)} cannot be a name here: it stands for something else. Call it "
             "something else in the dataset's file of the catalog"
             + (f"; {ANSWERS} is made from {ANSWER}, where a JSON list holds several." if ANSWERS in taken else ".")
         )

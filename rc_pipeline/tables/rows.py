@@ -79,8 +79,9 @@ def build_rows(  # noqa: PLR0913 - by name, all of them
     files = ", ".join(str(path) for path in raw.values())
     for split, rows in splits.rows.items():
         if not rows:
+            bad = quarantine.rows_read(dataset, split)
             raise TablesError(
-                f"{files}: split {split} of dataset {dataset} has no rows. "
+                f"{files}: split {split} of dataset {dataset} has no rows{f' but {bad} bad ones' if bad else ''}. "
                 "Restore the file, or remove it from the dataset's source."
             )
     if not splits.rows:

@@ -48,7 +48,11 @@ def read_one(folder: Path, record: dict[str, Any], split: str = "train", **colum
             "there is no column 文章, 答案; the file has 编号, 问题",
         ),
         ("x.jsonl", '{"a": 1}\n', "the file has a. Correct"),
-        ("x.csv", "编号,文章,问题,答案\n".encode("gbk"), "columns are not UTF-8.* Save the file as UTF-8"),
+        (
+            "x.csv",
+            "编号,文章,问题,答案\n".encode("gbk"),
+            "columns are not UTF-8; as GB18030 they read 编号, 文章, 问题, 答案. Save the file as UTF-8",
+        ),
         ("x.json", json.dumps([RECORD], ensure_ascii=False).encode("gbk"), "columns are not UTF-8"),
         ("x.csv", codecs.BOM_UTF16_LE + "编号,文章\n".encode("utf-16-le"), "UTF-16 text; save it as UTF-8"),
         ("x.csv", "<html>", "HTML"),

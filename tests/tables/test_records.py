@@ -32,8 +32,8 @@ def lines(*rows: dict[str, object]) -> str:
     return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows)
 
 
-@pytest.mark.parametrize("name", ["split", "row_id", "gold_answers", "source_file", "group"])
-def test_a_name_that_the_table_needs_itself_is_an_error(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["split", "row_id", "gold_answers", "source_file", "group", "history"])
+def test_a_name_that_is_needed_for_something_else_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(TablesError, match=f"columns: {name} cannot be a name here"):
         build(tmp_path, {"train.jsonl": lines(row(1))}, {name: "问题"})
 

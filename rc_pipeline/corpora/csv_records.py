@@ -6,8 +6,19 @@ import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rc_pipeline.corpora.readers import BadRow, CorpusError, Line, Lines, Row, bad_utf8
+from rc_pipeline.corpora.readers import (
+    MAX_RECORD_CHARACTERS,
+    BadRow,
+    CorpusError,
+    Line,
+    Lines,
+    Row,
+    bad_utf8,
+    shortened,
+)
 
+# The module's own limit of 131,072 characters is shorter than many a document.
+csv.field_size_limit(MAX_RECORD_CHARACTERS)
 CheckHeader = Callable[[list[str], str], None]
 
 
@@ -57,8 +68,8 @@ def require_columns(header: list[str], wanted: tuple[str, ...], path: str) -> No
     if missing or len(set(header)) < len(header):
         fault = f"lacks {', '.join(missing)}" if missing else "names a column twice"
         raise CorpusError(
-            f"{path}, line 1: the header {fault}; it is {','.join(header)!r}. The first line must name the columns "
-            f"{','.join(wanted)}."
+            f"{path}, line 1: the header {fault}; it is {shortened(','.join(header))!r}. The first line must name "
+            f"the columns {','.join(wanted)}."
         )
 
 
@@ -68,7 +79,9 @@ def _broken(record: list[Line], lines: Lines, name: str, fault: str) -> BadRow:
         raise cut_off(lines.name, record[0])
     lines.give_back(record[1:])
     first = record[0]
-    return bad_utf8(record[:1], name) or BadRow("broken_quotes", name, first.number, "the row", fault, first.text)
+    reason = "stray_carriage_return" if fault.startswith("new-line character") else "broken_quotes"
+    shown = first.text if reason == "stray_carriage_return" else fault
+    return bad_utf8(record[:1], name) or BadRow(reason, name, first.number, "the row", shown, first.text)
 
 
 def cut_off(path: str, line: Line) -> CorpusError:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 # Longer than any row of the known corpora by a factor of a hundred; it bounds memory on a file without line ends.
 MAX_LINE_BYTES = 4 << 20
+# A row over several lines: what is longer is text behind a quote that is never closed.
+MAX_RECORD_CHARACTERS = 16 << 20
+# Lines behind a broken quote are read again; quotes broken on every line would have a file read for ever.
+READ_AGAIN_CHARACTERS, READ_AGAIN_TIMES = 64 << 20, 4
 SHOWN_CHARACTERS = 80
+SHOWN_NAMES = 500
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 KEPT_CHARACTERS = 10_000
 
@@ -25,6 +30,7 @@ REMEDIES = {
     "short_row": "Restore the missing fields; a text that holds a comma or a line end needs quotes around it.",
     "long_row": "Put quotes around the text that holds a comma, or remove the extra fields.",
     "broken_quotes": 'Close the quotes, and write a quote inside a quoted text twice ("").',
+    "stray_carriage_return": "Replace the carriage return in the middle of the line by a space.",
     "bad_utf8": "Save the file as UTF-8.",
     "bad_json": "Correct the JSON of this row.",
     "not_an_object": "Write the row as a JSON object.",
@@ -90,6 +96,11 @@ def buffered(data: Readable) -> io.BufferedReader:
     return io.BufferedReader(_Bytes(data), 1 << 16)
 
 
+def shortened(text: str, most: int = SHOWN_NAMES) -> str:
+    """Return a text, or the start of one that would fill a message; files may have a million columns."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 class CorpusError(ValueError):
     """A raw file that cannot be read as the format it should have."""
 
@@ -117,8 +128,8 @@ class BadRow:
 
     def describe(self) -> str:
         """Return one line for people: where, what, why, and what to do."""
-        value = self.value if len(self.value) <= SHOWN_CHARACTERS else self.value[:SHOWN_CHARACTERS] + "…"
         remedy = REMEDIES.get(self.reason) or "Fill in the text, or remove the row."
+        value = shortened(self.value, SHOWN_CHARACTERS)
         return f"{self.file}, line {self.line}: {self.field} is {value!r} ({self.reason}). {remedy}"
 
     def row_json(self) -> str:
@@ -144,7 +155,7 @@ class Line:
 _NOT_DATA = (
     (b"<", "an HTML or XML page; a login or error page was probably saved in place of the data"),
     (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with `git lfs pull`"),
-    (b"\x1f\x8b", "gzip-compressed; unpack it first"),
+    (b"\x1f\x8b", "gzip-compressed; unpack it, or let its name end in .gz"),
     (b"PK\x03\x04", "a zip archive or a spreadsheet; export it as plain text"),
     (codecs.BOM_UTF16_LE, "UTF-16 text; save it as UTF-8"),
     (codecs.BOM_UTF16_BE, "UTF-16 text; save it as UTF-8"),
@@ -179,22 +190,31 @@ class Lines(Iterator[str]):
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file, self.name = file, name
         self._ahead: deque[Line] = deque()
-        self._number = self._offset = 0
+        self._number = self._offset = self._length = self._again = 0
         self.record: list[Line] = []
 
     def __next__(self) -> str:
+        if self._length > MAX_RECORD_CHARACTERS:
+            raise StopIteration
         line = self._ahead.popleft() if self._ahead else self._read()
         self.record.append(line)
+        self._length += len(line.text)
         return line.text
 
     def take_record(self) -> list[Line]:
         """Return the lines read since the last call."""
-        record, self.record = self.record, []
+        record, self.record, self._length = self.record, [], 0
         return record
 
     def give_back(self, lines: list[Line]) -> None:
         """Read these lines again before any others."""
         self._ahead.extendleft(reversed(lines))
+        self._again += sum(len(line.text) for line in lines)
+        if self._again > max(READ_AGAIN_CHARACTERS, READ_AGAIN_TIMES * self._offset):
+            raise CorpusError(
+                f"{self.name}, line {lines[0].number}: quotes are broken here and in so many lines before that rows "
+                'cannot be told apart. Close the quotes, and write a quote inside a quoted text twice ("").'
+            )
 
     def _read(self) -> Line:
         data = self._file.readline(MAX_LINE_BYTES + 1)
@@ -211,6 +231,8 @@ class Lines(Iterator[str]):
             data = data.removeprefix(codecs.BOM_UTF8)
             start = self._offset - len(data)
         ended = data.endswith(b"\n")
+        if self._number == 1 and not ended and b"\r" in data.rstrip(b"\r"):
+            raise CorpusError(f"{self.name}: its lines end in CR alone. Save the file with LF or CRLF line ends.")
         try:
             return Line(data.decode(), self._number, start, None, ended)
         except UnicodeDecodeError as error:

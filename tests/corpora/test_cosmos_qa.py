@@ -100,7 +100,7 @@ def test_bad_utf8_in_the_second_line_of_a_row_is_named_by_that_line(tmp_path: Pa
         (csv_bytes([], [*HEADER, "id"]), "names a column twice"),
         (csv_bytes([row(1)])[:-20], "line 2: the file ends in the middle of a row"),
         (csv_bytes([row(1), row(2)])[:-60], "line 3: the file ends in the middle of a row"),
-        (b"id,context\rquestion", "header"),
+        (b"id,context\rquestion", "CR alone"),
     ],
 )
 def test_a_file_that_is_no_whole_table_is_an_error_that_says_what_it_is(tmp_path: Path, data: bytes, said: str) -> None:

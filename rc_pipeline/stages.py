@@ -52,7 +52,7 @@ CODE: dict[str, tuple[str, ...]] = {
     ),
     **{f"tables of {fmt}": modules for fmt, modules in TABLES.items()},
     "passages": ("rc_pipeline.passages",),
-    "instructions": ("rc_pipeline.instructions", *_COMPARING),
+    "instructions": ("rc_pipeline.instructions", *_COMPARING, "rc_pipeline.xray.preview", "rc_pipeline.xray.visible"),
     "overlaps": (
         "rc_pipeline.overlaps",
         "rc_pipeline.passages.units",

@@ -11,6 +11,7 @@ import polars as pl
 from rc_pipeline.instructions.writing import Written
 from rc_pipeline.lake.frames import preview
 from rc_pipeline.lake.outcome import JSON, Check
+from rc_pipeline.xray.preview import preview_markdown
 
 
 def metadata(written: Sequence[Written], out: Path) -> dict[str, JSON]:
@@ -22,23 +23,17 @@ def metadata(written: Sequence[Written], out: Path) -> dict[str, JSON]:
         **{f"template: {name}": count for name, count in sorted(shares.items())},
         **{f"dropped: {reason}": count for reason, count in sorted(reasons.items())},
         "dropped": sum(reasons.values()),
-        "examples": {"markdown": "\n\n".join(_examples(written, out))},
+        "examples": {"markdown": _examples(written, out)},
         "preview": preview(pl.scan_parquet(out / f"{written[0].split}.parquet").head(5).collect()),
     }
 
 
-def _examples(written: Sequence[Written], out: Path) -> list[str]:
-    """Return the first instruction of every template, as Markdown."""
+def _examples(written: Sequence[Written], out: Path) -> str:
+    """Return the first instruction of every template, its passage marked."""
     files = [out / f"{each.split}.parquet" for each in written]
-    wanted = ["template", "system", "instruction", "input", "output"]
-    firsts = pl.concat([pl.scan_parquet(file).select(wanted).unique("template", keep="first") for file in files])
+    firsts = pl.concat([pl.scan_parquet(file).unique("template", keep="first") for file in files])
     rows = firsts.unique("template", keep="first", maintain_order=True).sort("template").collect()
-    examples = []
-    for row in rows.iter_rows(named=True):
-        parts = [row["system"] or "", row["instruction"], row["input"], f"→ {row['output']}"]
-        lines = [line for part in parts for line in part.splitlines()]
-        examples.append(f"**{row['template']}**\n\n" + "\n".join(f"    {line}" for line in lines))
-    return examples
+    return preview_markdown(rows.iter_rows(named=True))
 
 
 def checks(written: Sequence[Written], out: Path) -> tuple[Check, ...]:

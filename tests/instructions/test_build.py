@@ -265,7 +265,8 @@ def test_people_see_an_example_of_every_template(cosmos: Path, tmp_path: Path) -
     text = str(examples["markdown"])
     assert "**choose**" in text
     assert "**ask**" in text
-    assert "→ thing" in text
+    assert "answer  thing" in text
+    assert "«Mara walked" in text
 
 
 def test_a_split_that_the_data_has_cannot_be_held_out(cosmos: Path, tmp_path: Path) -> None:

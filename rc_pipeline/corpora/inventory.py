@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rc_pipeline.corpora.archives import members_of
-from rc_pipeline.corpora.readers import CorpusError, Readable, unreadable
+from rc_pipeline.corpora.readers import CorpusError, Readable, text_fault, unreadable
 from rc_pipeline.corpora.zips import gunzipped, zip_members
 
 ARCHIVES = re.compile(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))$")
@@ -53,6 +53,8 @@ def _files_below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if LITTER.search(path.relative_to(folder).as_posix()):
             continue
+        if text_fault(path.name):
+            raise CorpusError(f"{str(path)!a}: the name of the file or folder is not UTF-8. Rename it.")
         if path.is_symlink():
             raise CorpusError(f"{path}: links in a folder of raw files are not followed. Put the file itself there.")
         if path.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,10 +78,24 @@ def _parquet(file: RawFile) -> Iterator[Row]:
         raise CorpusError(f"{file}: Parquet inside an archive cannot be read. Unpack it and name the folder instead.")
     line = 0
     try:
-        with pq.ParquetFile(file.path, pre_buffer=False) as parquet:
+        # Bytes of a file that checks itself are checked.
+        with pq.ParquetFile(file.path, pre_buffer=False, page_checksum_verification=True) as parquet:
+            _require_distinct(parquet.schema_arrow.names, file)
             for batch in parquet.iter_batches(BATCH_ROWS):
                 for record in batch.to_pylist():
                     line += 1
                     yield Row(record, file.name, line)
-    except pa.ArrowException as error:
-        raise CorpusError(f"{file}: the Parquet file is damaged ({error}). Download or copy it again.") from error
+    except CorpusError:
+        raise
+    # Arrow tells damage in all of these ways; text that is no UTF-8 and dates beyond the calendar come up late.
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise CorpusError(
+            f"{file}, row {line + 1} or after it: the Parquet file is damaged, or holds what is no text, number or "
+            f"date ({' '.join(str(error).split())}). Download or copy it again, or write it anew."
+        ) from error
+
+
+def _require_distinct(columns: list[str], file: RawFile) -> None:
+    twice = sorted(name for name, times in Counter(columns).items() if times > 1)
+    if twice:
+        raise CorpusError(f"{file}: two columns are called {', '.join(twice)}. Rename one of them.")

@@ -48,7 +48,7 @@ def _definition(document: TaskDocument, line: int, file: str) -> Any:
 def _row(instance: Any, task: str, definition: object, file: str, line: int) -> Row | BadRow:
     if not isinstance(instance, dict):
         return BadRow("not_an_object", file, line, "the row", str(instance), instance)
-    bad = first_text_fault({"definition": definition, **instance}, ("definition", "id", "input"), file, line)
+    bad = first_text_fault({**instance, "definition": definition}, ("definition", "id", "input"), file, line)
     if bad:
         return bad
     if "output" not in instance:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import tarfile
 from pathlib import Path
 
@@ -42,6 +43,12 @@ def test_a_link_in_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "raw" / "a.json").symlink_to(secret)
     with pytest.raises(CorpusError, match="links in a folder of raw files are not followed"):
         names_and_bytes({"train": tmp_path / "raw"})
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"train-\xc4\xe3.jsonl")).write_text("{}")
+    with pytest.raises(CorpusError, match=r"train-\\udcc4\\udce3.jsonl': the name of the file or folder is not UTF-8"):
+        names_and_bytes({"train": tmp_path})
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rc_pipeline.corpora.inventory import RawFile, opened
@@ -80,3 +82,31 @@ def test_parquet_inside_an_archive_is_told_to_be_unpacked(tmp_path: Path) -> Non
     path = written(tmp_path, "parquet")
     with path.open("rb") as data, pytest.raises(CorpusError, match="Unpack it and name the folder"):
         list(read_records(RawFile("train.parquet", tmp_path / "a.tar", data, packed=True)))
+
+
+@pytest.mark.parametrize("columns", [["a", "b"], ["a", "a"]])
+def test_parquet_that_cannot_be_taken_at_its_word_is_an_error(tmp_path: Path, columns: list[str]) -> None:
+    path = tmp_path / "train.parquet"
+    spoilt = pa.Array.from_buffers(pa.string(), 1, [None, *pa.array([b"\xff"]).buffers()[1:]])
+    pq.write_table(pa.Table.from_arrays([pa.array(["x"]), spoilt], names=columns), path)
+    said = "two columns are called a" if columns[0] == columns[1] else "row 1 or after it: the Parquet file is damaged"
+    with pytest.raises(CorpusError, match=said):
+        read(path)
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_parquet_with_a_broken_page_is_an_error(tmp_path: Path, checked: bool) -> None:
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"a": [f"row {n}" for n in range(1000)]}), path, write_page_checksum=checked)
+    data = bytearray(path.read_bytes())
+    data[200:204] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    with pytest.raises(CorpusError, match="the Parquet file is damaged"):
+        read(path)
+
+
+def test_a_date_beyond_the_calendar_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"a": pa.array([1 << 60], pa.timestamp("us"))}), path)
+    with pytest.raises(CorpusError, match="holds what is no text, number or date"):
+        read(path)

@@ -72,6 +72,14 @@ def test_bytes_that_are_not_utf8_cost_their_instance(tmp_path: Path) -> None:
     assert (bad.reason, bad.field) == ("bad_utf8", "output")
 
 
+@pytest.mark.parametrize(("definition", "reason"), [(5, "not_text"), (["\ud800"], "bad_utf8")])
+def test_an_instance_has_no_say_in_the_definition(tmp_path: Path, definition: Any, reason: str) -> None:
+    data = json.dumps(task({**GOOD, "definition": "fine"}, Definition=definition)).encode()
+    (bad,) = read(tmp_path, data)
+    assert isinstance(bad, BadRow)
+    assert (bad.reason, bad.field) == (reason, "definition")
+
+
 def test_a_definition_that_is_no_text_spoils_every_instance(tmp_path: Path) -> None:
     (bad,) = read(tmp_path, task(GOOD, Definition=[1]))
     assert isinstance(bad, BadRow)

@@ -1,6 +1,6 @@
 """Contamination: this project beside datasketch and a Python set of n-grams, one row at a time.
 
-    python benchmarks/overlaps.py [--rows 138000] [--asked 10000] [--peer-rows 2000] [--repeats 3]
+    python benchmarks/overlaps.py [--rows 138000] [--asked 10000] [--peer-rows 5000] [--repeats 3]
 
 Makes tables in the layout of TriviaQA: passages of 400 words, as frequent as in English, and short
 questions. A hundredth of the evaluation rows have a passage that stands in training with one word
@@ -99,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=138_000)
     parser.add_argument("--asked", type=int, default=10_000)
-    parser.add_argument("--peer-rows", type=int, default=2_000)
+    parser.add_argument("--peer-rows", type=int, default=5_000)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

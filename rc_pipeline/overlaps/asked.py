@@ -11,7 +11,7 @@ import polars as pl
 
 from rc_pipeline.overlaps.sketches import Bands, Signatures, signatures
 from rc_pipeline.overlaps.texts import Content
-from rc_pipeline.overlaps.words import Words, matches, ngrams, read_words, shingles
+from rc_pipeline.overlaps.words import Words, located, ngrams, read_words, shingles, spread
 from rc_pipeline.passages.units import Flags, Hashes, Ints
 
 # A run that stands in more texts of an evaluation set is a phrase of the set, and tells nothing of one row.
@@ -37,7 +37,7 @@ class Ngrams:
     def found(self, says: Hashes) -> tuple[Ints, Ints]:
         """Return (place in `says`, place in these) of every pair of equal runs."""
         possible = np.flatnonzero(self.sieve[_high_bits(says, self.sieve)])
-        which, place = matches(self.says, says[possible])
+        which, place = spread(*located(self.says, says[possible]))
         return possible[which], place
 
 

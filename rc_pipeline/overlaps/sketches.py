@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
 
-from rc_pipeline.overlaps.words import Runs, distinct_pairs, matches
+from rc_pipeline.overlaps.words import Runs, distinct_pairs, located, spread
 from rc_pipeline.passages.units import Hashes
 
 Signatures = npt.NDArray[np.uint32]
@@ -55,13 +55,11 @@ class Bands:
 
     def near(self, others: Signatures, least: float) -> Iterator[tuple[int, int]]:
         """Yield (other, own) of each pair that shares a band and is estimated to be at least that alike."""
-        keys = band_keys(others).ravel()
-        counts = np.searchsorted(self._keys, keys, "right") - np.searchsorted(self._keys, keys)
-        known = np.flatnonzero(counts)
-        cuts = np.flatnonzero(np.diff(np.cumsum(counts[known]) // PAIRS_AT_ONCE)) + 1
-        for part in np.split(known, cuts):
-            which, place = matches(self._keys, keys[part])
-            other, own = distinct_pairs(part[which] // BANDS, self._owner[place])
+        which, begin, counts = located(self._keys, band_keys(others).ravel())
+        cuts = np.flatnonzero(np.diff(np.cumsum(counts) // PAIRS_AT_ONCE)) + 1
+        for part in np.split(np.arange(len(which)), cuts):
+            key, place = spread(which[part], begin[part], counts[part])
+            other, own = distinct_pairs(key // BANDS, self._owner[place])
             alike = agreement(others[other], self._signatures[own]) >= least
             yield from zip(other[alike].tolist(), own[alike].tolist(), strict=True)
 

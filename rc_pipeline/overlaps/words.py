@@ -123,12 +123,22 @@ def _ends(words: Words, begin: Ints, length: int) -> Ints:
     return ends
 
 
-def matches(keys: Hashes, wanted: Hashes) -> tuple[Ints, Ints]:
-    """Return (place in `wanted`, place in the sorted `keys`) of every pair that is equal."""
-    begin = np.searchsorted(keys, wanted)
-    counts = np.searchsorted(keys, wanted, "right") - begin
-    which = np.repeat(np.arange(len(wanted)), counts)
-    return which, np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts) + begin[which]
+def located(keys: Hashes, wanted: Hashes) -> tuple[Ints, Ints, Ints]:
+    """Return which of `wanted` are among the sorted `keys`, the place of the first such key, and how many there are."""
+    if not len(keys):
+        return (np.zeros(0, np.int64),) * 3
+    # Sorted, so that looking up goes through memory once.
+    which = np.argsort(wanted)
+    begin = np.searchsorted(keys, wanted[which])
+    held = keys[np.minimum(begin, len(keys) - 1)] == wanted[which]
+    which, begin = which[held], begin[held]
+    return which, begin, np.searchsorted(keys, wanted[which], "right") - begin
+
+
+def spread(which: Ints, begin: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Return (which, place) of every place that was located."""
+    run = np.repeat(np.arange(len(which)), counts)
+    return which[run], np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts) + begin[run]
 
 
 def distinct_pairs(left: Ints, right: Ints) -> tuple[Ints, Ints]:

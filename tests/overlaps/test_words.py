@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rc_pipeline.overlaps.sketches import NEAR, Bands, agreement, signatures
-from rc_pipeline.overlaps.words import BETWEEN, matches, ngram_end, ngrams, read_words, shingles
+from rc_pipeline.overlaps.words import BETWEEN, located, ngram_end, ngrams, read_words, shingles, spread
 from tests.overlaps.made_up import CHINESE, chinese, sentence
 
 MIXED = st.text(st.sampled_from([*"abcXYZ 12.,+-*\n", *"山水，。é", "🙂", "ｱ", "ﬁ", "ß"]), max_size=60)
@@ -78,8 +78,9 @@ def test_a_short_text_is_one_shingle_and_a_long_one_many() -> None:
 
 
 def test_every_equal_pair_is_matched_with_repeats() -> None:
-    which, place = matches(np.array([2, 2, 5, 9], np.uint64), np.array([5, 2, 7, 2], np.uint64))
-    assert list(zip(which.tolist(), place.tolist(), strict=True)) == [(0, 2), (1, 0), (1, 1), (3, 0), (3, 1)]
+    which, place = spread(*located(np.array([2, 2, 5, 9], np.uint64), np.array([5, 2, 7, 2], np.uint64)))
+    pairs = sorted(zip(which.tolist(), place.tolist(), strict=True))
+    assert pairs == [(0, 2), (1, 0), (1, 1), (3, 0), (3, 1)]
 
 
 @settings(max_examples=100, deadline=None)

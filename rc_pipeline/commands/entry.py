@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -25,6 +27,9 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
         try:
             with clear_disk_errors(lake_folder()):
                 command(*args, **kwargs)
+        except BrokenPipeError:
+            # Whoever read what is printed has read enough, such as `head`; nothing is left to say, or to flush.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (CatalogError, LakeUnwritable, ValueError, OSError) as error:
             raise click.ClickException(str(error)) from error
 

@@ -132,8 +132,8 @@ def measure(way: str, folder: Path, name: str) -> dict[str, float]:
     template = json.loads(TEMPLATE.read_text(encoding="utf-8"))
     source, out = folder / f"{name}.parquet", folder / f"{name}.{way}.arrow"
     encode = {"ours": encode_as_here, "alpaca-lora": encode_as_alpaca_lora}[way]
-    # The libraries' own imports are no part of it.
-    for library in ("pyarrow.parquet", "rc_pipeline.prompting.encoding") if way == "ours" else ("datasets",):
+    # The libraries' own imports are no part of it; pandas is what pyarrow looks for when it is first given lists.
+    for library in ("datasets", "pandas", "pyarrow.parquet", "rc_pipeline.prompting.encoding"):
         importlib.import_module(library)
     started, core_started = time.perf_counter(), time.process_time()
     encode(source, out, tokenizer, template)

@@ -63,16 +63,20 @@ def fit(rows: Sequence[FittingRow], encoder: TextEncoder) -> None:
         row.keep(max(0, search.fits))
     long = [row for row in rows if not row.fits and row.end > row.start]
     whole = [len(row.ids) for row in long]
-    _settle([(row, _places(row, encoder), row.cut) for row in long], encoder)
+    prompts = [encoder.form.compose(row.dialogue) for row in long]
+    ends = encoder.token_ends([encoder.text(prompt) for prompt in prompts])
+    cutting: list[Search] = [
+        (row, _places(row, encoder.input_at(prompt), own_ends), row.cut)
+        for row, prompt, own_ends in zip(long, prompts, ends, strict=True)
+    ]
+    _settle(cutting, encoder)
     for row, tokens in zip(long, whole, strict=True):
         row.passage_tokens_cut = tokens - len(row.ids)
 
 
-def _places(row: FittingRow, encoder: TextEncoder) -> CutSearch:
+def _places(row: FittingRow, input_at: int | None, token_ends: Sequence[int]) -> CutSearch:
     """Return the search among the places where the row's passage may be cut."""
-    prompt = encoder.form.compose(row.dialogue)
-    start = encoder.input_at(prompt)
-    ends = [] if start is None else [end - start - row.start for end in encoder.token_ends(encoder.text(prompt))]
+    ends = [] if input_at is None else [end - input_at - row.start for end in token_ends]
     places = cut_places(row.dialogue.input[row.start : row.end], ends)
     return CutSearch.starting_from(places, row.budget, tokens=len(row.ids))
 

@@ -21,7 +21,8 @@ WORDS_REMEMBERED = 200_000
 class TextEncoder:
     """A tokenizer as one prompt template needs it.
 
-    Special tokens are read in the template's own words alone; in a row, "</s>" is four characters.
+    Special tokens are read in the template's own words alone; in a row, "</s>" is four characters. The tokenizer is
+    copied at its first use: one that is changed later must be loaded anew.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, form: Form) -> None:
@@ -66,9 +67,10 @@ class TextEncoder:
         encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [self._begun(self._real(encoding.ids)) for encoding in encodings]
 
-    def token_ends(self, text: str) -> list[int]:
-        """Return the characters of a text where tokens end."""
-        return [end for _, end in self._backend.encode(text, add_special_tokens=False).offsets]
+    def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the characters of each text where its tokens end."""
+        encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
+        return [[end for _, end in encoding.offsets] for encoding in encodings]
 
     def answers(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of answers or options, each ended; what training and option scores both read."""
@@ -136,8 +138,9 @@ def _backend(tokenizer: PreTrainedTokenizerBase, named: tuple[str, ...]) -> tupl
     copy.no_padding()
     copy.no_truncation()
     copy.encode_special_tokens = True
-    # A corpus has more words than the 10,000 that are remembered by default.
-    copy.model._resize_cache(WORDS_REMEMBERED)
+    if hasattr(copy.model, "_resize_cache"):
+        # A corpus has more words than the 10,000 that BPE remembers by default.
+        copy.model._resize_cache(WORDS_REMEMBERED)
     nonce = token_hex(8)
     known = {str(token): token for token in tokenizer.added_tokens_decoder.values()}
     stand_ins = {text: f"{nonce}x{i}x" for i, text in enumerate(named)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +22,9 @@ from rc_pipeline.tables.schemas import polars_schema, row_schema
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-# Rows of conversations may have a hundred thousand characters each.
+# Rows of conversations may have hundreds of thousands of characters each, so both are bounded.
 BATCH_ROWS = 2_000
+BATCH_CHARACTERS = 8 << 20
 Options = Mapping[str, Any]
 NO_ANSWER = pl.lit([], dtype=pl.List(pl.String))
 
@@ -129,9 +129,7 @@ class _Splits:
         types = polars_schema(schema)
         prefix = "/".join(name for name in (self._dataset, part.split, part.part) if name)
         self.rows.setdefault(part.split, 0)
-        # The position counts bad rows too, so that correcting one does not rename the rows after it.
-        numbered = enumerate(part.rows)
-        while batch := list(islice(numbered, BATCH_ROWS)):
+        for batch in _batches(part.rows):
             rows = []
             for position, row in batch:
                 if isinstance(row, BadRow):
@@ -161,6 +159,27 @@ class _Splits:
         if frame.height:
             self._writers[split].write_table(rows)
         self.rows[split] += frame.height
+
+
+def _batches(rows: Iterable[Row | BadRow]) -> Iterator[list[tuple[int, Row | BadRow]]]:
+    """Yield rows with their positions; these count bad rows too, so that correcting one renames no other."""
+    batch: list[tuple[int, Row | BadRow]] = []
+    characters = 0
+    for position, row in enumerate(rows):
+        batch.append((position, row))
+        characters += _characters(row.fields) if isinstance(row, Row) else 0
+        if len(batch) == BATCH_ROWS or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _characters(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(map(_characters, inner))
 
 
 def _hashed(texts: pl.Series) -> pl.Series:

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+from pages import Page, Reader
+
+PAGE = Page("warehouse.md")
+ROWS = {"seed": 1, "train": 20, "valid": 5, "test": 2}
+LISTED = {
+    view.replace("<dataset>", "sample_trivia"): columns.split(", ")
+    for view, columns in re.findall(r"^\|.*?`([\w<>]+)` \|[^`|]*(?:\| )?`(\w+, [^`]+)`", PAGE.text, re.MULTILINE)
+}
+VIEWS = (
+    "instructions dropped_rows quarantine quarantine_counts passage_recall overlaps overlap_counts "
+    "sample_trivia_questions sample_trivia_answers sample_trivia_pages sample_trivia_evidence sample_trivia_passages"
+)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    with pytest.MonkeyPatch.context() as patch:
+        reader = Reader(tmp_path_factory.mktemp("reader"), patch)
+        said = {"title": "Sample", "format": "trivia_qa", "source": {"sample": ROWS}}
+        reader.write({"catalog/datasets/sample_trivia.yaml": yaml.safe_dump(said)})
+        reader.build("instructions/sample_trivia")
+        reader.build("overlaps/sample_trivia/sample_trivia/wikipedia-dev")
+        return reader
+
+
+@pytest.mark.parametrize("view", VIEWS.split())
+def test_a_view_has_the_columns_that_the_page_lists(reader: Reader, view: str) -> None:
+    with reader.lake().warehouse.connect() as connection:
+        found = [name for name, *_ in connection.execute(f'DESCRIBE "{view}"').fetchall()]
+    assert found == LISTED[view]

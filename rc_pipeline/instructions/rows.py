@@ -65,8 +65,10 @@ def row_batches(tables: Path, passages: Path | None, split: str, columns: Sequen
             yield frame.select(wanted)
         return
     with pq.ParquetFile(tables / f"{split}.parquet", pre_buffer=False) as file:
-        for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
-            yield cast("pl.DataFrame", pl.from_arrow(batch)).select(wanted)
+        # One row group after another: tables put no more text into one than fits into memory.
+        for group in range(file.num_row_groups):
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted):
+                yield cast("pl.DataFrame", pl.from_arrow(batch)).select(wanted)
 
 
 def left_out(passages: Path | None, split: str) -> list[tuple[str, str]]:

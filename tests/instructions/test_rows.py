@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from rc_pipeline.instructions import rows as module
@@ -14,6 +15,11 @@ def test_rows_come_in_batches_with_the_columns_asked_for(cosmos: Path, monkeypat
     assert [batch.height for batch in batches] == [25, 25, 10]
     assert batches[0].columns == ["row_id", "group", "question", "label", "gold_answers"]
     assert left_out(None, "train") == []
+
+
+def test_a_batch_holds_no_more_than_the_row_group_of_a_table(cosmos: Path, tmp_path: Path) -> None:
+    pl.read_parquet(cosmos / "train.parquet").write_parquet(tmp_path / "train.parquet", row_group_size=40)
+    assert [batch.height for batch in row_batches(tmp_path, None, "train", ["question"])] == [40, 20]
 
 
 def test_questions_keep_their_order_and_those_without_a_passage_are_left_out(trivia: tuple[Path, Path]) -> None:

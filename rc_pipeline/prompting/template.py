@@ -114,7 +114,7 @@ class Prompt:
             if field == "prompt":
                 asked = self._filled(parse(text), exchange.instruction, exchange.input, system, number)
                 # Only the question's own passage is ever cut.
-                yield from ((text, OWN if kind == OWN else ROW) for text, kind in asked)
+                yield from ((words, OWN if kind == OWN else ROW) for words, kind in asked)
             elif field == "answer":
                 before, after = self.around_answer()
                 yield from ((before, OWN), (self._bare(exchange.output), ROW), (after, OWN))

@@ -15,6 +15,7 @@ def build(work: Work, _: Heavy) -> Outcome:
     settings: dict[str, Any] = dict(work.settings)
     return build_instructions(
         dataset=settings["dataset"],
+        fmt=settings["format"],
         columns=settings["columns"],
         passage_column=settings["passage_column"],
         tables=work.folder("tables"),

@@ -7,7 +7,10 @@ _SAMPLE = tuple(f"{_CORPORA}.sample_{part}" for part in ("world", "documents", "
 _RUNNING = ("rc_pipeline.prompting", f"{_MODELS}.loading", "rc_pipeline.instructions.shots")
 
 # Rows are compared in one way, among training rows and between them and evaluation rows.
-_COMPARING = ("rc_pipeline.overlaps.sketches", "rc_pipeline.overlaps.words", "rc_pipeline.passages.units")
+_COMPARING = (
+    *(f"rc_pipeline.overlaps.{part}" for part in ("sketches", "texts", "words")),
+    "rc_pipeline.passages.units",
+)
 _IDENTITY = ("", "_questions", "_patterns_en", "_patterns_zh")
 
 # The tables of a format are decided by the modules of that format, and rebuilt for no other one's sake.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from rc_pipeline.instructions.rendering import TaskRenderer
 from rc_pipeline.instructions.rows import Holdout, left_out, split_batches, split_is_present
 from rc_pipeline.instructions.writing import DROPPED_SCHEMA, SCHEMA, Written, write_instructions, write_shots
 from rc_pipeline.lake.frames import write_parquet
-from rc_pipeline.lake.outcome import Outcome
+from rc_pipeline.lake.outcome import JSON, Outcome
+from rc_pipeline.overlaps.texts import Content, content_of
 
 __all__ = ["DROPPED_SCHEMA", "SCHEMA", "build_instructions"]
 # A held-out template asks the questions of a split in words that no model was trained on: valid.other_words.
@@ -37,6 +39,7 @@ class _Uses:
 def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     *,
     dataset: str,
+    fmt: str,
     columns: Sequence[str],
     passage_column: str,
     tables: Path,
@@ -66,12 +69,13 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     written: list[Written] = []
     kept = Holdout(holdout, train_splits, seed)
     taught = [split for split in present if split in train_splits]
-    repeats: dict[str, Duplicate] = {}
-    if duplicates != "keep":
-        rows = (
-            _texts(batch, seed) for split in taught for batch in split_batches(tables, passages, split, columns, kept)
-        )
-        repeats = find_duplicates(rows, near=duplicates == "drop_near")
+
+    def batches(*names: str) -> Iterator[pl.DataFrame]:
+        for name in names:
+            yield from split_batches(tables, passages, name, columns, kept)
+
+    texts = (_texts(batch, content_of(fmt, columns), seed) for batch in batches(*taught))
+    repeats = find_duplicates(texts, near=duplicates == "drop_near")
     for split in present:
         weights = {name: float(templates[name].get("weight", 1.0)) for name in uses.train}
         sets = {split: uses.train} if split in train_splits else {split: uses.evaluate}
@@ -80,7 +84,7 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
         for name, renderers in sets.items():
             written.append(
                 write_instructions(
-                    rows=split_batches(tables, passages, split, columns, kept),
+                    rows=batches(split),
                     left_out=[] if split in holdout else left_out(passages, split),
                     dataset=dataset,
                     split=name,
@@ -88,29 +92,32 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
                     weights=weights if split in train_splits else {},
                     seed=seed,
                     answered=split not in unanswered,
-                    repeats=repeats if split in train_splits else {},
+                    repeats=repeats if split in train_splits and duplicates != "keep" else {},
                     path=out / f"{name}.parquet",
                 )
             )
     files = {"instructions": [f"{each.split}.parquet" for each in written], "dropped_rows": ["dropped.parquet"]}
     if shot_rows:
         every = {**uses.train, **uses.evaluate, **uses.held_out}
-        rows = (batch for split in taught for batch in split_batches(tables, passages, split, columns, kept))
-        write_shots(rows, every, shot_rows, seed, out / SHOTS)
+        write_shots(batches(*taught), every, shot_rows, seed, out / SHOTS)
     dropped = [(dataset, each.split, *entry) for each in written for entry in each.dropped]
     write_parquet(pl.DataFrame(dropped, schema=DROPPED_SCHEMA, orient="row"), out / "dropped.parquet")
     return Outcome(
-        metadata=metadata(written, out),
+        metadata=metadata(written, out) | _repeats(repeats),
         checks=checks(written, out),
         tables=files,
     )
 
 
-def _texts(batch: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Return what a batch says, for a comparison of rows: its texts, without names that are only its own."""
+def _texts(batch: pl.DataFrame, content: Content, seed: int) -> pl.DataFrame:
+    """Return what the rows of a batch say, to be compared with what others say."""
     orders = pl.Series("order", [row_order(row_id, seed) for row_id in batch["row_id"]], dtype=pl.UInt64)
-    said = [name for name, kind in batch.schema.items() if kind == pl.String and name not in ("row_id", "group", "id")]
-    return batch.select("row_id", orders, *(pl.col(name).fill_null("") for name in said))
+    return pl.concat([batch.select("row_id", orders), content.said(batch)], how="horizontal")
+
+
+def _repeats(repeats: Mapping[str, Duplicate]) -> dict[str, JSON]:
+    kinds = Counter(one.kind for one in repeats.values())
+    return {f"training rows that repeat another: {kind}": count for kind, count in sorted(kinds.items())}
 
 
 def _uses(

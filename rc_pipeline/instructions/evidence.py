@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 
 
-def question_rows(tables: Path, passages: Path, split: str) -> pl.DataFrame:
-    """Return a split's questions that have a passage, with their aliases and accepted answers."""
-    questions = pl.read_parquet(
-        tables / "questions" / f"{split}.parquet", columns=["row_id", "id", "question", "answer"]
-    )
+def question_batches(tables: Path, passages: Path, split: str, rows: int) -> Iterator[pl.DataFrame]:
+    """Yield a split's questions that have a passage, with their aliases and accepted answers, some at a time."""
+    import pyarrow.parquet as pq
+
+    columns = ["row_id", "id", "question", "answer"]
+    questions = pl.read_parquet(tables / "questions" / f"{split}.parquet", columns=columns)
     answers = _answers(pl.read_parquet(tables / "answers" / f"{split}.parquet"))
-    chosen = pl.read_parquet(passages / f"{split}.parquet", columns=["row_id", "group", "passage"])
-    rows = questions.join(chosen, on="row_id", maintain_order="left")
-    rows = rows.join(answers, on="row_id", how="left", maintain_order="left")
     nothing = pl.lit([], dtype=pl.List(pl.String))
-    return rows.with_columns(pl.col(name).fill_null(nothing) for name in ("aliases", "gold_answers"))
+    asked = questions.join(answers, on="row_id", how="left").with_columns(
+        pl.col(name).fill_null(nothing) for name in ("aliases", "gold_answers")
+    )
+    # Passages lie in the order of their questions, and are most of what there is to hold.
+    with pq.ParquetFile(passages / f"{split}.parquet", pre_buffer=False) as file:
+        for batch in file.iter_batches(rows, columns=["row_id", "group", "passage"]):
+            yield cast("pl.DataFrame", pl.from_arrow(batch)).join(asked, on="row_id", maintain_order="left")
 
 
 def dropped_questions(passages: Path, split: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import cast
 
 import polars as pl
 
-from rc_pipeline.instructions.evidence import dropped_questions, question_rows
+from rc_pipeline.instructions.evidence import dropped_questions, question_batches
 from rc_pipeline.lake.canonical import stable_hash
 
 BATCH_ROWS = 8192
@@ -61,7 +61,7 @@ def row_batches(tables: Path, passages: Path | None, split: str, columns: Sequen
 
     wanted = ["row_id", "group", *columns, "gold_answers"]
     if passages is not None:
-        for frame in question_rows(tables, passages, split).iter_slices(BATCH_ROWS):
+        for frame in question_batches(tables, passages, split, BATCH_ROWS):
             yield frame.select(wanted)
         return
     with pq.ParquetFile(tables / f"{split}.parquet", pre_buffer=False) as file:

@@ -22,12 +22,15 @@ def dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
     origin = {"": catalog.origin("datasets", name)}
     about = about_of(dataset, dataset.format)
     source, files = _source(dataset.source.model_dump(mode="json", exclude_none=True), inbox)
+    # Bytes from elsewhere are the same whatever they are read as, and need no second download.
+    made: dict[str, JSON] = {"format": dataset.format} if "sample" in source else {}
     yield Node(
-        key=f"raw/{name}", stage="raw", settings={"format": dataset.format, "source": source}, files=files,
+        key=f"raw/{name}", stage="raw", settings=made | {"source": source}, files=files,
         code=CODE["raw"], origins=origin, about=about,
     )  # fmt: skip
     options: dict[str, Any] = {
-        "columns": dict(dataset.columns),
+        # A mapping has no order to a fingerprint, so it must have none to a table.
+        "columns": dict(sorted(dataset.columns.items())),
         "languages": dataset.languages and dataset.languages.model_dump(),
     }
     yield Node(
@@ -47,6 +50,7 @@ def dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
         stage="instructions",
         settings={
             "dataset": name,
+            "format": dataset.format,
             "columns": list(dataset.template_columns),
             "passage_column": dataset.passage_column,
             "templates": {key: template.model_dump(mode="json", exclude={"description"})

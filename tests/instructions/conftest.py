@@ -75,7 +75,7 @@ def write_trivia(tables: Path, passages: Path, split: str, *, known: bool = True
     texts = {"answer": pl.String, "answer_type": pl.String}
     write_parquet(pl.DataFrame(questions, schema_overrides=texts), tables / "questions" / f"{split}.parquet")
     write_parquet(pl.DataFrame(answers, schema=schema), tables / "answers" / f"{split}.parquet")
-    write_parquet(pl.DataFrame(chosen[::-1]), passages / f"{split}.parquet")
+    write_parquet(pl.DataFrame(chosen), passages / f"{split}.parquet")
     before = passages / "dropped.parquet"
     frames = [pl.read_parquet(before)] if before.is_file() else []
     write_parquet(pl.concat([*frames, pl.DataFrame(dropped)]), before)

@@ -36,6 +36,7 @@ TRIVIA = {
 def build(tables: Path, out: Path, templates: dict[str, dict[str, Any]] | None = None, **changed: Any) -> Outcome:
     settings: dict[str, Any] = {
         "dataset": "cosmos",
+        "fmt": "cosmos_qa",
         "columns": COLUMNS,
         "passage_column": "context",
         "passages": None,
@@ -157,7 +158,7 @@ def test_questions_without_a_passage_are_dropped_and_counted(trivia: tuple[Path,
     tables, passages = trivia
     splits = ["wikipedia-train", "wikipedia-dev", "wikipedia-test", "web-dev"]
     outcome = build(
-        tables, tmp_path / "out", TRIVIA, dataset="trivia", splits=splits, train_splits=splits[:1], passages=passages,
+        tables, tmp_path / "out", TRIVIA, dataset="trivia", fmt="trivia_qa", splits=splits, train_splits=splits[:1], passages=passages,
         columns=("id", "question", "passage", "answer", "aliases"), passage_column="passage",
     )  # fmt: skip
     assert outcome.tables["instructions"] == [f"{split}.parquet" for split in splits[:3]]
@@ -244,6 +245,7 @@ def test_what_was_said_before_stays_with_its_row(tmp_path: Path) -> None:
     tables = tmp_path / "talk"
     rows = {
         "row_id": ["talk/train/0", "talk/train/1"], "group": ["a", "b"], "instruction": ["And?", "Hi"],
+        "input": ["", ""],
         "output": ["Yes.", "Ho"], "system": ["Be kind.", None], "history": [[["q", "a"]], []],
         "gold_answers": [["Yes."], ["Ho"]],
     }  # fmt: skip
@@ -251,8 +253,16 @@ def test_what_was_said_before_stays_with_its_row(tmp_path: Path) -> None:
         pl.DataFrame(rows, schema_overrides={"history": pl.List(pl.List(pl.String))}), tables / "train.parquet"
     )
     template = {"system": "{{ system or '' }}", "instruction": "{{ instruction }}", "output": "{{ output }}"}
-    columns = ("instruction", "output", "system", "history")
-    build(tables, tmp_path / "out", {"follow": template}, splits=["train"], columns=columns, passage_column="")
+    columns = ("instruction", "input", "output", "system", "history")
+    build(
+        tables,
+        tmp_path / "out",
+        {"follow": template},
+        splits=["train"],
+        columns=columns,
+        passage_column="",
+        fmt="alpaca",
+    )
     assert read(tmp_path / "out", "train").select("system", "history").rows() == [
         ("Be kind.", [["q", "a"]]),
         (None, []),
@@ -327,4 +337,5 @@ def test_training_rows_that_repeat_another_are_dropped_by_choice(
     found = pl.read_parquet(tmp_path / "out" / "dropped.parquet")["reason"].sort().to_list()
     assert found == (["duplicate", "near_duplicate"] if dropped is None else dropped)
     assert outcome.metadata["rows: train"] == 63 - len(found)
+    assert outcome.metadata["training rows that repeat another: duplicate"] == 1
     assert all(check.passed for check in outcome.checks if check.blocking)

@@ -16,7 +16,7 @@ def build(work: Work, _: Heavy) -> Outcome:
     settings: dict[str, Any] = dict(work.settings)
     return write_raw(
         source=settings["source"],
-        fmt=settings["format"],
+        fmt=settings.get("format", ""),
         files=work.files,
         out=work.out,
         scratch=work.scratch,

@@ -81,7 +81,7 @@ class Dataset(BaseModel):
     @property
     def template_columns(self) -> tuple[str, ...]:
         """The columns that templates may name."""
-        return self.facts.columns or tuple(self.columns)
+        return self.facts.columns or tuple(sorted(self.columns))
 
     @property
     def passage_column(self) -> str:

@@ -20,6 +20,7 @@ from rc_pipeline.catalog.runs import Run, resolve_runs
 from rc_pipeline.catalog.studies import Study
 from rc_pipeline.catalog.tasks import TaskTemplate
 from rc_pipeline.catalog.validation import NAME_PATTERN, NAME_REMEDY, Known, validated
+from rc_pipeline.catalog.view_names import taken_by
 
 SUFFIXES = {"datasets": ".yaml", "tasks": ".yaml", "prompts": ".json", "models": ".yaml", "studies": ".yaml"}
 LOOKALIKES = (".yaml", ".yml", ".json")
@@ -110,6 +111,9 @@ def load_catalog(root: Path) -> Catalog:
     prompts = reading.read_all(PromptTemplate, "prompts", Known())
     models = reading.read_all(BaseModelCard, "models", Known(prompts=prompts))
     dataset_files = reading.files("datasets")
+    for name, path in dataset_files.items():
+        if owner := taken_by(name, dataset_files):
+            reading.complain(path, f"the warehouse has a view {name} of {owner}; give the file another name")
     datasets = {
         name: reading.read(Dataset, path, Known(task_folders=folders), {"tasks": _usual_tasks(name, path, folders)})
         for name, path in dataset_files.items()

@@ -79,6 +79,16 @@ def test_a_dataset_gets_its_name_and_format_as_defaults(desk) -> None:
     assert quiz.splits[1] == "wikipedia-dev"
 
 
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [("instructions", "all datasets"), ("lineage", "all datasets"), ("quiz_questions", "dataset quiz")],
+)
+def test_a_dataset_cannot_have_the_name_of_a_view(desk, name: str, owner: str) -> None:
+    desk.write(f"datasets/{name}.yaml", (desk.root / "datasets/stories.yaml").read_bytes() + b"tasks: stories\n")
+    (problem,) = desk.problems()
+    assert str(problem).endswith(f"{name}.yaml: the warehouse has a view {name} of {owner}; give the file another name")
+
+
 def test_two_datasets_of_two_formats_may_share_templates_that_name_what_both_have(desk) -> None:
     desk.edit("datasets/quiz.yaml", "format:", "tasks: stories\nformat:")
     for file in ("tasks/quiz/answer.yaml", "tasks/stories/choose.yaml"):
@@ -202,7 +212,7 @@ def test_records_have_the_columns_that_their_dataset_names(desk) -> None:
     desk.write("datasets/mine.yaml", f"title: T\nformat: records\nsource: {{files: {{train.csv: a.csv}}}}\n{columns}\n")
     desk.write("tasks/mine/ask.yaml", 'instruction: "{{ question }}"\ninput: "{{ passage }}"\noutput: "{{ answer }}"\n')
     mine = desk.load().datasets["mine"]
-    assert (mine.template_columns, mine.passage_column) == (("passage", "question", "answer"), "passage")
+    assert (mine.template_columns, mine.passage_column) == (("answer", "passage", "question"), "passage")
     desk.edit("tasks/mine/ask.yaml", "{{ question }}", "{{ 问题 }}")
     (problem,) = desk.problems()
     assert "no column 问题" in problem.remedy

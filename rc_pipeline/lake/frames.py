@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from rc_pipeline.lake.outcome import JSON
 
 CELL_CHARACTERS = 120
+# Text of strangers as it stands: a picture in it would have the reader's browser ask its server.
+_MARKUP = re.compile(r"[`*_\[\]!~&$]")
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
@@ -21,18 +24,22 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
 
 def preview(frame: pl.DataFrame, rows: int = 5) -> dict[str, JSON]:
     """Return the first rows as a Markdown table, long cells cut, ready to be metadata."""
-    return {"markdown": markdown_table(frame.columns, [list(row) for row in frame.head(rows).iter_rows()])}
+    shown = [list(row) for row in frame.head(rows).iter_rows()]
+    return {"markdown": markdown_table(frame.columns, shown, literal=True)}
 
 
-def markdown_table(columns: list[str], rows: list[list[object]]) -> str:
-    """Return a Markdown table whose cells cannot break out of it."""
+def markdown_table(columns: list[str], rows: list[list[object]], *, literal: bool = False) -> str:
+    """Return a Markdown table whose cells cannot break out of it; those of a literal one have no markup either."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(_cell(value, literal=literal) for value in row) + " |" for row in rows]
     return "\n".join(lines)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, *, literal: bool) -> str:
     text = "" if value is None else str(value)
     if len(text) > CELL_CHARACTERS:
         text = text[: CELL_CHARACTERS - 1] + "…"
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\r", "").replace("\n", " ⏎ ")
+    text = text.replace("\\", "\\\\")
+    if literal:
+        text = _MARKUP.sub(r"\\\g<0>", text)
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\r", "").replace("\n", " ⏎ ")

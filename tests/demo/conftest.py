@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -24,8 +22,4 @@ def built_study(tmp_path_factory: pytest.TempPathFactory) -> SmallStudy:
 
 @pytest.fixture
 def study(built_study: SmallStudy, tmp_path: Path) -> SmallStudy:
-    catalog = Path(shutil.copytree(built_study.catalog, tmp_path / "catalog"))
-    # Artifacts never change, so hard links are copies; links to heads stay links.
-    lake = Path(shutil.copytree(built_study.lake, tmp_path / "lake", symlinks=True, copy_function=os.link))
-    (lake / "cache" / "warehouse").unlink()
-    return SmallStudy(catalog, lake)
+    return built_study.copy(tmp_path)

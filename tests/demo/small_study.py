@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,14 @@ class SmallStudy:
 
     catalog: Path
     lake: Path
+
+    def copy(self, folder: Path) -> SmallStudy:
+        """Return the same study, catalog and lake, for a test to change."""
+        catalog = Path(shutil.copytree(self.catalog, folder / "catalog"))
+        # Artifacts never change, so hard links are copies; links to heads stay links.
+        lake = Path(shutil.copytree(self.lake, folder / "lake", symlinks=True, copy_function=os.link))
+        (lake / "cache" / "warehouse").unlink()
+        return SmallStudy(catalog, lake)
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Replace text in a file of the catalog; the text must be there."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -47,10 +45,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> SmallStudy:
 
 @pytest.fixture
 def study(built: SmallStudy, tmp_path: Path) -> SmallStudy:
-    catalog = Path(shutil.copytree(built.catalog, tmp_path / "catalog"))
-    lake = Path(shutil.copytree(built.lake, tmp_path / "lake", symlinks=True, copy_function=os.link))
-    (lake / "cache" / "warehouse").unlink()
-    return SmallStudy(catalog, lake)
+    return built.copy(tmp_path)
 
 
 def rows(study: SmallStudy, dataset: str, split: str = "train") -> pl.DataFrame:

@@ -18,25 +18,87 @@ def _targets(value: Any) -> Any:
     raise wrong("give all-linear, a pattern, or a list of module names such as [q_proj, v_proj]")
 
 
+LOW_RANK = ("lora", "qlora")
+IN_FRONT = ("prefix", "prompt")
+RATES = {"lora": 2e-4, "qlora": 2e-4, "full": 2e-5, "prefix": 1e-2, "prompt": 1e-2}
+
+
 class Tune(BaseModel):
-    """How an adapter is trained."""
+    """How a model is trained."""
 
     model_config = STRICT
-    method: Literal["lora", "qlora"] = Field(default="lora", description="qlora holds the base model in 4 bits")
-    rank: int = Field(default=8, ge=1, le=1024, description="rank of the adapter's matrices")
+    method: Literal["lora", "qlora", "full", "prefix", "prompt"] = Field(
+        default="lora",
+        description="lora and qlora (on a base in 4 bits) add matrices, full trains every weight, "
+        "prefix and prompt put trained keys and values, or trained tokens, in front",
+    )
+    rank: int = Field(default=8, ge=1, le=1024, description="rank of the adapter's matrices (lora, qlora)")
     alpha: int | None = Field(default=None, ge=1, description="scale of the adapter; twice the rank when left out")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the adapter's inputs that is dropped")
     targets: Annotated[str | list[str], BeforeValidator(_targets)] = Field(
         default="all-linear", description="modules that get an adapter"
     )
-    learning_rate: float = Field(default=2e-4, gt=0, le=1, description="highest learning rate, after the warm-up")
+    rslora: bool = Field(default=False, description="scale by alpha over the root of the rank, for high ranks")
+    dora: bool = Field(default=False, description="train the length of each weight's columns apart from direction")
+    virtual_tokens: int = Field(default=20, ge=1, le=1024, description="trained positions in front (prefix, prompt)")
+    learning_rate: float = Field(
+        default_factory=lambda data: RATES[data["method"]],
+        gt=0,
+        le=1,
+        description="highest learning rate, after the warm-up; the method's when left out",
+    )
     epochs: float = Field(default=1.0, gt=0, description="times that each row is seen")
     batch_size: int = Field(default=16, ge=1, description="examples a step")
     max_tokens: int = Field(default=512, ge=16, description="longest example; the passage is cut to fit")
     warmup: float = Field(default=0.05, ge=0, le=1, description="share of the steps in which the learning rate rises")
-    loss_on: Literal["answer", "everything"] = Field(default="answer", description="tokens that are learned")
+    loss_on: Literal["answer", "everything", "weighted"] = Field(
+        default="answer", description="tokens that are learned; weighted: everything, the prompt by prompt_loss_weight"
+    )
+    prompt_loss_weight: float = Field(
+        default=0.1, gt=0, lt=1, description="what a token of the prompt counts (loss_on: weighted)"
+    )
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="probability spread over all other tokens")
+    neftune_alpha: float | None = Field(default=None, gt=0, description="noise on embeddings in training, such as 5")
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="AdamW's decay")
     max_grad_norm: float = Field(default=1.0, gt=0, description="gradients are clipped to this norm")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="of the products; auto is bf16 on a GPU and fp32 on a CPU"
+    )
+    gradient_checkpointing: bool = Field(
+        default=False, description="compute activations twice, for less memory; a GPU that must, does so by itself"
+    )
+    packing: bool = Field(default=False, description="examples end to end without padding, blind to one another")
+    eval_share: float = Field(
+        default=0.0, ge=0, le=0.5, description="share of the rows, by group, held out to measure the loss on"
+    )
+    patience: int | None = Field(
+        default=None, ge=1, description="stop after so many evaluations without a better loss, and keep the best"
+    )
+
+    @field_validator("rslora", "dora")
+    @classmethod
+    def _has_matrices(cls, wanted: bool, info: ValidationInfo) -> bool:
+        method = info.data.get("method")
+        if wanted and method not in (None, *LOW_RANK):
+            raise wrong(f"method {method} has no matrices of low rank; remove it, or use one of {', '.join(LOW_RANK)}")
+        return wanted
+
+    @field_validator("gradient_checkpointing", "packing")
+    @classmethod
+    def _goes_with_the_method(cls, wanted: bool, info: ValidationInfo) -> bool:
+        method = info.data.get("method")
+        if wanted and method == "prefix" and info.field_name == "gradient_checkpointing":
+            raise wrong("the keys and values of a prefix cannot be computed twice; remove it, or use method prompt")
+        if wanted and method in IN_FRONT and info.field_name == "packing":
+            raise wrong(f"every example needs the {method} in front of it; remove it, or use another method")
+        return wanted
+
+    @field_validator("patience")
+    @classmethod
+    def _has_something_to_watch(cls, patience: int | None, info: ValidationInfo) -> int | None:
+        if patience is not None and info.data.get("eval_share") == 0:
+            raise wrong("no rows are held out to tell when it gets worse; add eval_share, such as 0.05")
+        return patience
 
 
 class Mixture(BaseModel):

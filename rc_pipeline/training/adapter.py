@@ -1,16 +1,18 @@
-"""LoRA on a base model: its settings, its files with the same bytes for the same weights, and whether they hold."""
+"""Trained weights as files: the same bytes for the same weights, and whether they hold when read back."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rc_pipeline.lake.outcome import Check
-from rc_pipeline.models.loading import quiet_peft
 
 if TYPE_CHECKING:
+    import torch
+
     from rc_pipeline.prompting.encoding import Encoded
 
 LOGITS_TOLERANCE = 1e-4
@@ -22,78 +24,47 @@ SETTINGS = (
     "init_lora_weights",
     "lora_alpha",
     "lora_dropout",
+    "num_attention_heads",
+    "num_layers",
+    "num_transformer_submodules",
+    "num_virtual_tokens",
     "peft_type",
+    "prefix_projection",
     "r",
     "target_modules",
     "task_type",
+    "token_dim",
     "use_dora",
     "use_rslora",
 )
 
 
-class TuneError(ValueError):
-    """Tuning settings that the base model cannot follow."""
+def save_weights(model: Any, out: Path, base: Mapping[str, Any]) -> None:
+    """Write an adapter in PEFT's format, or a whole model as transformers loads it, without versions or paths."""
+    if hasattr(model, "peft_config"):
+        _save_adapter(model, out, str(base.get("name", base["family"])))
+    else:
+        _save_model(model, out, Path(base["folder"]))
 
 
-def add_adapter(model: Any, tune: Mapping[str, Any], *, seed: int) -> Any:
-    """Wrap a base model in a fresh LoRA adapter, drawn from the seed; the base is frozen."""
+def probe_logits(model: Any, probe: Encoded) -> torch.Tensor:
+    """Return what a model says about the end of one example."""
     import torch
-    from peft import LoraConfig, get_peft_model
 
-    targets = tune["targets"]
-    config = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=tune["rank"],
-        lora_alpha=tune["alpha"] if tune.get("alpha") is not None else 2 * tune["rank"],
-        lora_dropout=tune["dropout"],
-        target_modules=targets if isinstance(targets, str) else sorted(targets),
-        # GPT-2 keeps its weights transposed; peft would find out and warn.
-        fan_in_fan_out=model.config.model_type == "gpt2",
-    )
-    torch.manual_seed(seed)
-    try:
-        with quiet_peft():
-            return get_peft_model(model, config)
-    except ValueError as error:
-        names = {name.rsplit(".", 1)[-1] for name, part in model.named_modules() if _is_product(part)}
-        known = ", ".join(sorted(names - {"lm_head"}))
-        raise TuneError(f"tune.targets: {targets!r} does not fit this model ({error}). It has: {known}.") from error
+    ids = torch.tensor([probe.ids[-PROBE_TOKENS:]], device=model.device)
+    with torch.no_grad():
+        logits: torch.Tensor = model(input_ids=ids, use_cache=False).logits
+    # Tokens in front of the input have logits as well.
+    return logits[:, -ids.shape[1] :].float()
 
 
-def save_adapter(model: Any, out: Path, *, base_name: str) -> None:
-    """Write the adapter in PEFT's format, without versions, paths or accidents of order."""
-    import torch
-    from peft import get_peft_model_state_dict
-    from safetensors.torch import save
-
-    # PEFT would otherwise look for the base model's files to compare vocabularies.
-    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
-    tensors = {name: weight.detach().to("cpu", torch.float32).contiguous() for name, weight in sorted(weights.items())}
-    (out / "adapter_model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
-    every = model.peft_config["default"].to_dict()
-    settings = {key: every[key] for key in SETTINGS}
-    settings |= {"base_model_name_or_path": base_name, "inference_mode": True}
-    settings["target_modules"] = sorted(settings["target_modules"])
-    text = json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)
-    (out / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
-
-
-def check_adapter(model: Any, out: Path, probe: Encoded) -> list[Check]:
-    """Load the written adapter beside the trained one and compare what they say about one example."""
-    from peft.utils import set_peft_model_state_dict
-    from safetensors.torch import load_file
-
-    trained = _probe_logits(model, probe)
-    with model.disable_adapter():
-        base = _probe_logits(model, probe)
-    changed = (trained - base).abs().max().item()
-    written = load_file(out / "adapter_model.safetensors")
-    model.add_adapter("reloaded", _read_config(out))
-    set_peft_model_state_dict(model, written, adapter_name="reloaded")
-    model.set_adapter("reloaded")
-    drift = (_probe_logits(model, probe) - trained).abs().max().item()
-    model.set_adapter("default")
-    model.delete_adapter("reloaded")
+def check_weights(
+    model: Any, out: Path, base: Mapping[str, Any], probe: Encoded, untrained: torch.Tensor
+) -> list[Check]:
+    """Load what was written and compare what it says about one example with the trained model and the untrained."""
+    trained = probe_logits(model, probe)
+    changed = (trained - untrained).abs().max().item()
+    drift = (probe_logits(_reloaded(model, out, base), probe) - trained).abs().max().item()
     return [
         Check(
             "adapter_changes_the_model",
@@ -110,21 +81,45 @@ def check_adapter(model: Any, out: Path, probe: Encoded) -> list[Check]:
     ]
 
 
-def _probe_logits(model: Any, probe: Encoded) -> Any:
+def _save_adapter(model: Any, out: Path, base_name: str) -> None:
     import torch
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save
 
-    ids = torch.tensor([probe.ids[-PROBE_TOKENS:]], device=model.device)
-    with torch.no_grad():
-        return model(input_ids=ids, use_cache=False).logits.float()
+    # PEFT would otherwise look for the base model's files to compare vocabularies.
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    tensors = {name: weight.detach().to("cpu", torch.float32).contiguous() for name, weight in sorted(weights.items())}
+    (out / "adapter_model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
+    every = model.peft_config["default"].to_dict()
+    settings = {key: every[key] for key in SETTINGS if key in every}
+    settings |= {"base_model_name_or_path": base_name, "inference_mode": True}
+    if "target_modules" in settings:
+        settings["target_modules"] = sorted(settings["target_modules"])
+    text = json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)
+    (out / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _read_config(out: Path) -> Any:
+def _save_model(model: Any, out: Path, base: Path) -> None:
+    from safetensors.torch import save_file
+
+    # A tied weight is named once among the parameters, as in the files that transformers writes.
+    tensors = {name: weight.detach().contiguous() for name, weight in sorted(model.named_parameters())}
+    save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
+    shutil.copyfile(base / "config.json", out / "config.json")
+
+
+def _reloaded(model: Any, out: Path, base: Mapping[str, Any]) -> Any:
+    if not hasattr(model, "peft_config"):
+        from rc_pipeline.models.loading import load_model
+
+        return load_model(out, family=base["family"], dtype="float32")
     from peft import PeftConfig
+    from peft.utils import set_peft_model_state_dict
+    from safetensors.torch import load_file
 
     config = PeftConfig.from_pretrained(str(out))
     config.inference_mode = False
-    return config
-
-
-def _is_product(part: Any) -> bool:
-    return type(part).__name__ in {"Linear", "Conv1D", "Linear4bit"}
+    model.add_adapter("reloaded", config)
+    set_peft_model_state_dict(model, load_file(out / "adapter_model.safetensors"), adapter_name="reloaded")
+    model.set_adapter("reloaded")
+    return model

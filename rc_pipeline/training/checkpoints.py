@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 KEPT = 2
 
 
+class WeightsAstray(RuntimeError):
+    """Weights that no run should go on from."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """The state after `step` steps."""
@@ -25,6 +29,7 @@ class Checkpoint:
     step: int
     tensors: dict[str, torch.Tensor]
     losses: list[float]
+    evaluations: list[tuple[int, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,15 @@ class Checkpoints:
 
     def save(self, checkpoint: Checkpoint) -> Path:
         """Write a checkpoint; its JSON comes last and vouches for the tensors by their checksum."""
+        import torch
         from safetensors.torch import save
 
+        astray = [name for name, value in checkpoint.tensors.items() if not torch.isfinite(value).all()]
+        if astray:
+            raise WeightsAstray(
+                f"step {checkpoint.step}: {astray[0]} holds numbers that are infinite or none. "
+                f"Lower tune.learning_rate. The last good checkpoint: {self.newest_file()}."
+            )
         data = save(checkpoint.tensors)
         tensors = self.folder / f"checkpoint-{checkpoint.step:08d}.safetensors"
         write_atomically(tensors, data)
@@ -45,6 +57,7 @@ class Checkpoints:
             "identity": self.identity,
             "step": checkpoint.step,
             "losses": checkpoint.losses,
+            "evaluations": [list(each) for each in checkpoint.evaluations],
             "sha256": hashlib.sha256(data).hexdigest(),
         }
         write_atomically(tensors.with_suffix(".json"), canonical_json(about))
@@ -82,7 +95,8 @@ class Checkpoints:
         data = about.with_suffix(".safetensors").read_bytes()
         if hashlib.sha256(data).hexdigest() != facts["sha256"]:
             raise ValueError("does not match its checksum")
-        return Checkpoint(int(facts["step"]), load(data), [float(loss) for loss in facts["losses"]])
+        evaluations = [(int(step), float(loss)) for step, loss in facts["evaluations"]]
+        return Checkpoint(int(facts["step"]), load(data), [float(loss) for loss in facts["losses"]], evaluations)
 
 
 def sweep(folder: Path) -> None:

@@ -16,8 +16,8 @@ def thin(losses: Sequence[float], points: int = POINTS) -> list[tuple[int, float
     return [(min((i + 1) * width, len(losses)), round(sum(group) / len(group), 4)) for i, group in enumerate(groups)]
 
 
-def draw(losses: Sequence[float], path: Path, title: str) -> None:
-    """Draw the loss by step, with its running mean, as a PNG."""
+def draw(losses: Sequence[float], path: Path, title: str, held_out: Sequence[tuple[int, float]] = ()) -> None:
+    """Draw the loss by step, with its running mean and the loss on what was held out, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -27,6 +27,8 @@ def draw(losses: Sequence[float], path: Path, title: str) -> None:
     steps = range(1, len(losses) + 1)
     axes.plot(steps, losses, color="#9db4c8", linewidth=0.8, label="each step")
     axes.plot(steps, _running_mean(losses), color="#1f5a8a", linewidth=1.6, label="running mean")
+    if held_out:
+        axes.plot(*zip(*held_out, strict=True), "o-", color="#c2571a", markersize=3, linewidth=1.2, label="held out")
     axes.set(xlabel="step", ylabel="loss", title=title)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)

@@ -1,4 +1,4 @@
-"""Tune an adapter as a spec says: `train(spec, progress)`."""
+"""Tune a model as a spec says: `train(spec, progress)`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from rc_pipeline.lake.canonical import sha256_json
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerFast
 
     from rc_pipeline.training.examples import Examples
     from rc_pipeline.training.loop import Journal, Trainer
+    from rc_pipeline.training.objective import Objective
     from rc_pipeline.worker import Progress
 
 # What decides the weights; the rest of a spec says where files go and how many cores work.
@@ -24,8 +26,9 @@ DECIDING = ("base", "prompt", "tune", "context_tokens", "seed")
 
 
 def train(spec: dict[str, Any], progress: Progress) -> Outcome:
-    """Train the adapter of a spec into spec["out"], going on from a checkpoint in spec["scratch"] if there is one."""
+    """Train what a spec says into spec["out"], going on from a checkpoint in spec["scratch"] if there is one."""
     from rc_pipeline.models.loading import load_tokenizer, use_threads
+    from rc_pipeline.training.adapter import check_weights
     from rc_pipeline.training.checkpoints import sweep
 
     started = time.monotonic()
@@ -34,16 +37,17 @@ def train(spec: dict[str, Any], progress: Progress) -> Outcome:
     scratch.mkdir(parents=True, exist_ok=True)
     sweep(scratch)
     tokenizer = load_tokenizer(Path(spec["base"]["folder"]))
-    examples = _examples(spec, tokenizer)
+    examples, held_out = _examples(spec, tokenizer)
     _be_deterministic()
     use_threads(spec.get("threads"))
-    trainer = _trainer(spec, examples, tokenizer, scratch)
+    trainer, untrained = _trainer(spec, examples, held_out, tokenizer, scratch)
     progress.note(f"{len(examples.encoded)} examples, {len(trainer.batches)} steps, ready")
     ready = time.monotonic()
     journal = trainer.run(progress, progress.note)
     trained = time.monotonic()
     checks = [_loss_is_finite(journal), _spans_are_exact(examples)]
-    checks += _write(spec, out, trainer, examples, journal)
+    _write(spec, out, trainer, examples, journal)
+    checks += check_weights(trainer.model, out, spec["base"], examples.encoded[0], untrained)
     own_tokens = sum(line["tokens"] for line in journal.lines)
     return Outcome(
         metadata={
@@ -59,21 +63,27 @@ def train(spec: dict[str, Any], progress: Progress) -> Outcome:
     )
 
 
-def _examples(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> Examples:
+def _examples(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> tuple[Examples, Examples | None]:
+    """Return what is trained on, and what is held out."""
     from rc_pipeline.prompting.reading import read_prompt
     from rc_pipeline.training.examples import encode_examples, select_rows
+    from rc_pipeline.training.held_out import hold_out
+    from rc_pipeline.training.methods import virtual_tokens
 
+    tune = spec["tune"]
     prompt = read_prompt(spec["prompt"], tokenizer)
     rows, figures = select_rows(spec["train"], **spec["mixture"])
-    return encode_examples(
-        rows,
-        figures,
-        tokenizer,
-        prompt,
-        max_tokens=min(spec["tune"]["max_tokens"], spec["context_tokens"]),
-        loss_on=spec["tune"]["loss_on"],
-        shots=spec["shots"],
-    )
+    options = {
+        "max_tokens": min(tune["max_tokens"], spec["context_tokens"] - virtual_tokens(tune)),
+        "loss_on": "everything" if tune["loss_on"] == "weighted" else tune["loss_on"],
+        "shots": spec["shots"],
+    }
+    if not tune.get("eval_share"):
+        return encode_examples(rows, figures, tokenizer, prompt, **options), None
+    rows, held = hold_out(rows, tune["eval_share"])
+    measured = encode_examples(held, {}, tokenizer, prompt, **options)
+    figures |= {"held_out": len(measured.encoded), "held_out_dropped": held.height - len(measured.encoded)}
+    return encode_examples(rows, figures, tokenizer, prompt, **options), measured
 
 
 def _be_deterministic() -> None:
@@ -85,26 +95,32 @@ def _be_deterministic() -> None:
     torch.set_deterministic_debug_mode("warn")
 
 
-def _trainer(spec: Mapping[str, Any], examples: Examples, tokenizer: PreTrainedTokenizerFast, scratch: Path) -> Trainer:
-    from rc_pipeline.models.loading import load_model
-    from rc_pipeline.training.adapter import add_adapter
+def _trainer(
+    spec: Mapping[str, Any],
+    examples: Examples,
+    held_out: Examples | None,
+    tokenizer: PreTrainedTokenizerFast,
+    scratch: Path,
+) -> tuple[Trainer, torch.Tensor]:
+    """Return all that is ready to train, and what the model says before."""
+    from rc_pipeline.training.adapter import probe_logits
     from rc_pipeline.training.batches import plan_batches
     from rc_pipeline.training.checkpoints import Checkpoints
+    from rc_pipeline.training.held_out import HeldOut
     from rc_pipeline.training.loop import STEPS_BETWEEN_CHECKPOINTS, Schedule, Trainer
+    from rc_pipeline.training.methods import add_weights, load_base
 
-    tune, base, seed = spec["tune"], spec["base"], int(spec["seed"])
-    model = load_model(Path(base["folder"]), family=base["family"], quantised=tune["method"] == "qlora")
-    batches = plan_batches(
-        [len(example.ids) for example in examples.encoded],
-        batch_size=tune["batch_size"],
-        epochs=tune["epochs"],
-        seed=seed,
-    )
-    micro_batch_tokens = _fit_into_memory(model, longest=max(len(example.ids) for example in examples.encoded))
-    identity = sha256_json({key: spec[key] for key in DECIDING} | {"examples": examples.identity()})
-    return Trainer(
-        model=add_adapter(model, tune, seed=seed),
-        pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+    tune, seed = spec["tune"], int(spec["seed"])
+    model = load_base(spec["base"], tune)
+    untrained = probe_logits(model, examples.encoded[0])
+    lengths = [len(example.ids) for example in examples.encoded]
+    batches = plan_batches(lengths, batch_size=tune["batch_size"], epochs=tune["epochs"], seed=seed)
+    micro_batch_tokens = _fit_into_memory(model, tune, longest=max(lengths))
+    rows = [each.identity() for each in (examples, held_out) if each is not None]
+    identity = sha256_json({key: spec[key] for key in DECIDING} | {"examples": rows})
+    trainer = Trainer(
+        model=add_weights(model, tune, seed=seed),
+        objective=_objective(tune, tokenizer, model.device),
         examples=examples.encoded,
         batches=batches,
         schedule=Schedule(len(batches), tune["learning_rate"], tune["warmup"]),
@@ -114,56 +130,82 @@ def _trainer(spec: Mapping[str, Any], examples: Examples, tokenizer: PreTrainedT
         checkpoints=Checkpoints(scratch, identity),
         checkpoint_steps=int(spec.get("checkpoint_steps", STEPS_BETWEEN_CHECKPOINTS)),
         micro_batch_tokens=micro_batch_tokens,
+        held_out=HeldOut(held_out.encoded if held_out else (), tune.get("patience")),
+    )
+    return trainer, untrained
+
+
+def _objective(tune: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, device: torch.device) -> Objective:
+    from rc_pipeline.training.methods import virtual_tokens
+    from rc_pipeline.training.objective import Objective
+
+    precision = tune.get("precision", "auto")
+    return Objective(
+        pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+        label_smoothing=tune.get("label_smoothing", 0.0),
+        neftune_alpha=tune.get("neftune_alpha"),
+        prompt_weight=tune["prompt_loss_weight"] if tune["loss_on"] == "weighted" else None,
+        packing=tune.get("packing", False),
+        bf16=precision == "bf16" or (precision == "auto" and device.type == "cuda"),
+        # A prefix is keys and values, which have no logits.
+        tokens_in_front=virtual_tokens(tune) if tune["method"] == "prompt" else 0,
     )
 
 
-def _fit_into_memory(model: Any, longest: int) -> int:
-    """Return the tokens of one forward pass; a GPU that cannot hold one row's activations computes them twice."""
-    from rc_pipeline.training.loop import MICRO_BATCH_TOKENS, tokens_that_fit
+def _fit_into_memory(model: Any, tune: Mapping[str, Any], *, longest: int) -> int:
+    """Return the tokens of one forward pass; where one row's activations do not fit, they are computed twice."""
+    from rc_pipeline.training.memory import tokens_that_fit, usable_bytes
 
-    if model.device.type == "cpu":
-        return MICRO_BATCH_TOKENS
-    import torch
-
-    free_bytes, _ = torch.cuda.mem_get_info(model.device)
     size = model.config
-    tokens = tokens_that_fit(free_bytes, layers=size.num_hidden_layers, width=size.hidden_size)
-    if tokens >= longest:
-        return tokens
-    model.activation_checkpointing_enable()
-    return longest
+    logits = 0 if tune["loss_on"] == "answer" else size.vocab_size
+    free = usable_bytes(model.device)
+    tokens = tokens_that_fit(free, layers=size.num_hidden_layers, width=size.hidden_size, logits=logits)
+    # The cache that holds a prefix would be written to twice.
+    if tune.get("gradient_checkpointing") or (tokens < longest and tune["method"] != "prefix"):
+        model.activation_checkpointing_enable()
+    return max(tokens, longest)
 
 
-def _write(spec: Mapping[str, Any], out: Path, trainer: Trainer, examples: Examples, journal: Journal) -> list[Check]:
-    from rc_pipeline.training.adapter import check_adapter, save_adapter
+def _write(spec: Mapping[str, Any], out: Path, trainer: Trainer, examples: Examples, journal: Journal) -> None:
+    from rc_pipeline.training.adapter import save_weights
     from rc_pipeline.training.curve import draw, thin
+    from rc_pipeline.training.events import write_events
 
-    base_name = str(spec["base"].get("name", spec["base"]["family"]))
-    save_adapter(trainer.model, out, base_name=base_name)
+    save_weights(trainer.model, out, spec["base"])
     _write_json(out / "prompt.json", examples.prompt)
     figures = _figures(trainer, examples, journal)
+    measured = {"held_out_loss": [[step, round(loss, 4)] for step, loss in journal.evaluations]}
     _write_json(
         out / "training.json",
         {key: figures[key] for key in ("steps", "examples", "tokens")}
-        | {"loss": [[step, loss] for step, loss in thin(journal.losses)]},
+        | {"loss": [[step, loss] for step, loss in thin(journal.losses)]}
+        | (measured if journal.evaluations else {}),
     )
-    draw(journal.losses, out / "_loss.png", base_name)
+    draw(journal.losses, out / "_loss.png", str(spec["base"].get("name", spec["base"]["family"])), journal.evaluations)
     log = "".join(json.dumps(line) + "\n" for line in journal.lines)
     (out / "_log.jsonl").write_text(log, encoding="utf-8")
-    return check_adapter(trainer.model, out, examples.encoded[0])
+    rates = [(step, trainer.schedule.rate(step - 1)) for step in range(1, len(journal.losses) + 1)]
+    curves = {"loss": enumerate(journal.losses, 1), "learning_rate": rates, "held_out_loss": journal.evaluations}
+    write_events(out / "_events.out.tfevents", curves, time=time.time())
 
 
 def _figures(trainer: Trainer, examples: Examples, journal: Journal) -> dict[str, JSON]:
+    from rc_pipeline.training.held_out import best
+
     weights = sum(weight.numel() for weight in trainer.weights.values())
     last = journal.losses[-max(1, len(journal.losses) // 20) :]
-    return {
+    figures: dict[str, JSON] = {
         "steps": len(journal.losses),
         "examples": len(examples.encoded),
-        "tokens": sum(trainer.lengths[i] for batch in trainer.batches for i in batch),
+        "tokens": sum(trainer.lengths[i] for batch in trainer.batches[: len(journal.losses)] for i in batch),
         **examples.figures,
         "trained_weights": weights,
         "final_loss": round(sum(last) / len(last), 4),
     }
+    if journal.evaluations:
+        step, loss = best(journal.evaluations) if trainer.best else journal.evaluations[-1]
+        figures |= {"held_out_loss": round(loss, 4), "held_out_loss_at_step": step}
+    return figures
 
 
 def _loss_is_finite(journal: Journal) -> Check:

@@ -12,8 +12,9 @@ import pytest
 
 from rc_pipeline.lake.outcome import Outcome
 from rc_pipeline.models.loading import load_tokenizer
-from rc_pipeline.training.adapter import TuneError
-from rc_pipeline.training.loop import TrainingDiverged, tokens_that_fit
+from rc_pipeline.training.loop import Trainer, TrainingDiverged
+from rc_pipeline.training.memory import tokens_that_fit
+from rc_pipeline.training.methods import TuneError
 from rc_pipeline.training.run import _examples, _trainer, train
 from rc_pipeline.worker import Progress
 from tests.models.tiny_models import PROMPT, instructions, training_spec, write_model
@@ -27,6 +28,11 @@ def run(spec: dict[str, Any], said: list[str] | None = None) -> Outcome:
 
 def content(spec: dict[str, Any]) -> dict[str, bytes]:
     return {name: (Path(spec["out"]) / name).read_bytes() for name in CONTENT}
+
+
+def trainer_of(spec: dict[str, Any], scratch: Path) -> Trainer:
+    tokenizer = load_tokenizer(Path(spec["base"]["folder"]))
+    return _trainer(spec, *_examples(spec, tokenizer), tokenizer, scratch)[0]
 
 
 def losses(spec: dict[str, Any]) -> list[float]:
@@ -150,10 +156,8 @@ def test_a_checkpoint_of_another_training_set_is_not_used(llama: Path, tmp_path:
 
 
 def test_micro_batches_add_up_to_the_whole_batch(llama: Path, tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(llama)
     spec = training_spec(llama, tmp_path, instructions(32), batch_size=16)
-    examples = _examples(spec, tokenizer)
-    whole, split = (_trainer(spec, examples, tokenizer, tmp_path / name) for name in "ab")
+    whole, split = (trainer_of(spec, tmp_path / name) for name in "ab")
     split.micro_batch_tokens = 100
 
     whole_losses, split_losses = (
@@ -165,10 +169,8 @@ def test_micro_batches_add_up_to_the_whole_batch(llama: Path, tmp_path: Path) ->
 
 def test_recomputed_activations_change_no_loss(family_base: tuple[str, Path], tmp_path: Path) -> None:
     _, base = family_base
-    tokenizer = load_tokenizer(base)
     spec = training_spec(base, tmp_path, instructions(16))
-    examples = _examples(spec, tokenizer)
-    kept, recomputed = (_trainer(spec, examples, tokenizer, tmp_path / name) for name in "ab")
+    kept, recomputed = (trainer_of(spec, tmp_path / name) for name in "ab")
     recomputed.model.get_base_model().activation_checkpointing_enable()
 
     losses_kept, losses_recomputed = (
@@ -189,20 +191,18 @@ def test_padding_and_kept_positions_do_not_change_the_loss(family_base: tuple[st
 
     _, base = family_base
     spec = training_spec(base, tmp_path, instructions(6), loss_on="everything")
-    tokenizer = load_tokenizer(base)
-    examples = _examples(spec, tokenizer)
-    trainer = _trainer(spec, examples, tokenizer, tmp_path)
+    trainer = trainer_of(spec, tmp_path)
     trainer.model.eval()
 
     alone = 0.0
     with torch.no_grad():
-        together = trainer._summed_loss(range(6)).item()
-        for example in examples.encoded:
+        together = trainer.objective.summed_loss(trainer.model, trainer.examples, training=True).item()
+        for example in trainer.examples:
             labels = torch.tensor([example.labels])
             mean = trainer.model(input_ids=torch.tensor([example.ids]), labels=labels).loss
             alone += mean.item() * int((labels[:, 1:] != -100).sum())
 
-    assert len(set(map(len, (example.ids for example in examples.encoded)))) > 1
+    assert len(set(map(len, (example.ids for example in trainer.examples)))) > 1
     assert together == pytest.approx(alone, rel=1e-5)
 
 
@@ -234,10 +234,10 @@ def test_nf4_gradients_survive_a_forward_pass_without_gradients(llama: Path, tmp
     import torch
 
     from rc_pipeline.models.loading import load_model
-    from rc_pipeline.training.adapter import add_adapter
+    from rc_pipeline.training.methods import add_weights
 
     spec = training_spec(llama, tmp_path, instructions(8))
-    model = add_adapter(load_model(llama, family="llama", quantised=True), spec["tune"], seed=0)
+    model = add_weights(load_model(llama, family="llama", quantised=True), spec["tune"], seed=0)
     ids = torch.arange(5, 25).reshape(2, 10)
 
     def gradient() -> torch.Tensor:

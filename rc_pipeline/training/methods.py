@@ -1,0 +1,73 @@
+"""What is trained of a base model: matrices beside its weights, something in front of its input, or all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rc_pipeline.models.loading import load_model, quiet_peft
+
+
+class TuneError(ValueError):
+    """Tuning settings that the base model cannot follow."""
+
+
+def load_base(base: Mapping[str, Any], tune: Mapping[str, Any]) -> Any:
+    """Load a base model in the precision that its method trains in."""
+    # Steps of the optimiser are too small for the eight bits of a bfloat16 weight.
+    precise = tune["method"] == "full" or tune.get("precision") == "fp32"
+    dtype = "float32" if precise else "bfloat16" if tune.get("precision") == "bf16" else "auto"
+    return load_model(Path(base["folder"]), family=base["family"], dtype=dtype, quantised=tune["method"] == "qlora")
+
+
+def virtual_tokens(tune: Mapping[str, Any]) -> int:
+    """Return how many positions the method puts in front of every example."""
+    return int(tune["virtual_tokens"]) if tune["method"] in {"prefix", "prompt"} else 0
+
+
+def add_weights(model: Any, tune: Mapping[str, Any], *, seed: int) -> Any:
+    """Make a base model trainable by a method; what is new in it is drawn from the seed, and the rest is frozen."""
+    import torch
+    from peft import get_peft_model
+
+    torch.manual_seed(seed)
+    if tune["method"] == "full":
+        return model.requires_grad_(True)
+    try:
+        with quiet_peft():
+            return get_peft_model(model, _config(model, tune))
+    except ValueError as error:
+        names = {name.rsplit(".", 1)[-1] for name, part in model.named_modules() if _is_product(part)}
+        known = ", ".join(sorted(names - {"lm_head"}))
+        raise TuneError(
+            f"tune.targets: {tune['targets']!r} does not fit this model ({error}). It has: {known}."
+        ) from error
+
+
+def _config(model: Any, tune: Mapping[str, Any]) -> Any:
+    from peft import LoraConfig, PrefixTuningConfig, PromptTuningConfig
+
+    if tune["method"] == "prefix":
+        return PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=tune["virtual_tokens"])
+    if tune["method"] == "prompt":
+        # Real embeddings are a far better start than noise, which may be hundreds of times as long as they are.
+        return PromptTuningConfig(
+            task_type="CAUSAL_LM", num_virtual_tokens=tune["virtual_tokens"], prompt_tuning_init="SAMPLE_VOCAB"
+        )
+    targets = tune["targets"]
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=tune["rank"],
+        lora_alpha=tune["alpha"] if tune.get("alpha") is not None else 2 * tune["rank"],
+        lora_dropout=tune["dropout"],
+        target_modules=targets if isinstance(targets, str) else sorted(targets),
+        # GPT-2 keeps its weights transposed; peft would find out and warn.
+        fan_in_fan_out=model.config.model_type == "gpt2",
+        use_rslora=tune.get("rslora", False),
+        use_dora=tune.get("dora", False),
+    )
+
+
+def _is_product(part: Any) -> bool:
+    return type(part).__name__ in {"Linear", "Conv1D", "Linear4bit"}

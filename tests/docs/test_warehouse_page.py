@@ -22,8 +22,15 @@ VIEWS = (
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     with pytest.MonkeyPatch.context() as patch:
         reader = Reader(tmp_path_factory.mktemp("reader"), patch)
-        said = {"title": "Sample", "format": "trivia_qa", "source": {"sample": ROWS}}
-        reader.write({"catalog/datasets/sample_trivia.yaml": yaml.safe_dump(said)})
+        dataset = {"title": "Sample", "format": "trivia_qa", "source": {"sample": ROWS}}
+        study = {
+            "title": "Sample",
+            "train_on": {"sample_trivia": "all"},
+            "runs": {"own": {"model": "rc_tiny", "tune": {}}},
+        }
+        study |= {"evaluate_on": ["sample_trivia/wikipedia-dev"]}
+        files = {"datasets/sample_trivia": dataset, "studies/own": study}
+        reader.write({f"catalog/{name}.yaml": yaml.safe_dump(said) for name, said in files.items()})
         reader.build("instructions/sample_trivia")
         reader.build("overlaps/sample_trivia/sample_trivia/wikipedia-dev")
         return reader

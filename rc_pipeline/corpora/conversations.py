@@ -151,12 +151,11 @@ class _Conversation:
         if asked is None:
             return self._bad("answer_without_question", said.at)
         question, answer = (BETWEEN_TURNS.join(texts) for texts in (asked.texts, said.texts))
+        if before.is_too_long():
+            return self._bad("history_too_long", said.at)
         history = list(before.history)
-        too_long = before.is_too_long()
         before.history.append([question, answer])
         before.characters += len(question) + len(answer)
-        if too_long:
-            return self._bad("history_too_long", said.at)
         if not said.learnt:
             return self._bad("weight_is_0", said.at)
         fields: dict[str, Any] = {"instruction": question, "input": "", "output": answer}

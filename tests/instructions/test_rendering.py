@@ -176,10 +176,10 @@ def test_any_passage_between_any_texts_is_found_exactly(context: str, question: 
 def test_thousands_of_rows_render_in_a_second() -> None:
     long = renderer()
     row = {**ROW, "context": "Mara went to the harbour in the morning . " * 40}
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(2000):
         long.render(row)
-    assert 2000 / (time.perf_counter() - start) > 2000
+    assert 2000 / (time.process_time() - start) > 2000
 
 
 def test_choices_may_be_a_column_of_any_length() -> None:

@@ -14,8 +14,11 @@ from rc_pipeline.lake.outcome import Outcome
 def build(work: Work, _: Heavy) -> Outcome:
     """Bring a dataset's raw files within reach."""
     settings: dict[str, Any] = dict(work.settings)
+    source, urls = settings["source"], work.about.get("urls")
+    if "download" in source and isinstance(urls, dict):
+        source = {"download": {name: told | {"url": urls[name]} for name, told in source["download"].items()}}
     return write_raw(
-        source=settings["source"],
+        source=source,
         fmt=settings.get("format", ""),
         files=work.files,
         out=work.out,

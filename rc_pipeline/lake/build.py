@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
@@ -64,6 +64,8 @@ class Work:
     lake: Path
     code: Mapping[str, str]
     say: Callable[[str], None]
+    # What decides no content, such as where a file of a known checksum can be had.
+    about: Mapping[str, JSON] = field(default_factory=dict)
 
     def folder(self, role: str) -> Path:
         """Return the folder of the artifact that plays a role in this build."""
@@ -178,7 +180,7 @@ class Lake:
             scratch.mkdir(parents=True, exist_ok=True)
             work = Work(
                 key=node.key, settings=node.settings, inputs=upstream, files=node.files, out=out, scratch=scratch,
-                lake=self.root, code=inputs["code"], say=lambda text: say(f"{node.key}: {text}"),
+                lake=self.root, code=inputs["code"], say=lambda text: say(f"{node.key}: {text}"), about=node.about,
             )  # fmt: skip
             started = time.perf_counter()
             outcome = build(work)

@@ -21,12 +21,12 @@ def dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
     dataset = catalog.datasets[name]
     origin = {"": catalog.origin("datasets", name)}
     about = about_of(dataset, dataset.format)
-    source, files = _source(dataset.source.model_dump(mode="json", exclude_none=True), inbox)
+    source, files, urls = _source(dataset.source.model_dump(mode="json", exclude_none=True), inbox)
     # Bytes from elsewhere are the same whatever they are read as, and need no second download.
     made: dict[str, JSON] = {"format": dataset.format} if "sample" in source else {}
     yield Node(
         key=f"raw/{name}", stage="raw", settings=made | {"source": source}, files=files,
-        code=CODE["raw"], origins=origin, about=about,
+        code=CODE["raw"], origins=origin, about=about | {"urls": urls},
     )  # fmt: skip
     options: dict[str, Any] = {
         # A mapping has no order to a fingerprint, so it must have none to a table.
@@ -92,11 +92,15 @@ def _passages(name: str, dataset: Dataset, origin: dict[str, str], about: dict[s
     )
 
 
-def _source(source: dict[str, Any], inbox: Path) -> tuple[dict[str, JSON], dict[str, Path]]:
-    """Split a source into what decides content and where the user's files lie."""
+def _source(source: dict[str, Any], inbox: Path) -> tuple[dict[str, JSON], dict[str, Path], dict[str, JSON]]:
+    """Split a source into what decides content, where the user's files lie, and the URLs of downloads."""
     if "files" in source:
-        return {"files": sorted(source["files"])}, {name: inbox / path for name, path in source["files"].items()}
-    return source, {}
+        return {"files": sorted(source["files"])}, {name: inbox / path for name, path in source["files"].items()}, {}
+    if "download" in source:
+        # The checksum says which bytes they are; a URL may change, or hold a key that no manifest should keep.
+        files = source["download"].items()
+        return {"download": {n: {"sha256": f["sha256"]} for n, f in files}}, {}, {n: f["url"] for n, f in files}
+    return source, {}, {}
 
 
 def _shot_rows(catalog: Catalog, dataset: str) -> int:

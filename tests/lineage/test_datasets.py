@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from rc_pipeline.lake.build import Lake
+from rc_pipeline.lake.hashing import sha256_file
+from rc_pipeline.lake.manifest import MANIFEST
 from rc_pipeline.lake.planner import Cached
 from rc_pipeline.lineage import load_lineage
 
@@ -73,3 +75,18 @@ def test_a_download_that_is_read_as_another_format_is_the_same_download(tmp_path
     graph = load_lineage(tmp_path / "catalog", tmp_path / "lake").graph
     assert graph["tables/mine"].settings["format"] == "alpaca"
     assert graph["raw/mine"].settings == first
+
+
+def test_a_download_from_elsewhere_is_the_same_file_and_its_url_is_in_no_manifest(tmp_path: Path) -> None:
+    from assets import raw
+
+    raw_file = tmp_path / "secret-key" / "t.jsonl"
+    raw_file.parent.mkdir()
+    raw_file.write_text('{"问题": "谁？", "答案": "我"}\n', encoding="utf-8")
+    source = f"source: {{download: {{train.jsonl: {{url: {raw_file.as_uri()}, sha256: {sha256_file(raw_file)}}}}}}}"
+    dataset = DATASET.replace("source: {files: {train.jsonl: mine.jsonl}}", source)
+    built = laid_out(tmp_path, dataset).obtain("raw/mine", lambda work: raw.build(work, None))
+    assert (built.folder / "files" / "train.jsonl").read_bytes() == raw_file.read_bytes()
+    assert "secret-key" not in (built.folder / MANIFEST).read_text(encoding="utf-8")
+    moved = laid_out(tmp_path, dataset.replace("secret-key", "another"))
+    assert isinstance(moved.planner().state("raw/mine"), Cached)

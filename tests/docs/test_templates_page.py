@@ -20,8 +20,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     with pytest.MonkeyPatch.context() as patch:
         reader = Reader(tmp_path_factory.mktemp("reader"), patch)
         reader.write(PAGE.files)
-        for dataset in ("stories", "sums"):
-            reader.build(f"instructions/{dataset}")
+        for key in ("instructions/stories", "instructions/sums", "base_models/rc_tiny"):
+            reader.build(key)
         yield reader
 
 

@@ -2,13 +2,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
-from rc_pipeline.training.checkpoints import Checkpoint, Checkpoints, sweep
+from rc_pipeline.training.checkpoints import Checkpoint, Checkpoints, WeightsAstray, sweep
 
 
 def checkpoint(step: int) -> Checkpoint:
     return Checkpoint(step, {"weight.a": torch.full((3, 2), float(step))}, [1.5] * step)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_never_saved_over_good_ones(tmp_path: Path, number: float) -> None:
+    checkpoints = Checkpoints(tmp_path, "me")
+    checkpoints.save(checkpoint(5))
+
+    with pytest.raises(WeightsAstray, match=r"step 10: weight.a .*learning_rate.*checkpoint-00000005"):
+        checkpoints.save(Checkpoint(10, {"weight.a": torch.tensor([1.0, number])}, []))
+
+    found, _ = checkpoints.latest()
+    assert found is not None
+    assert found.step == 5
 
 
 def test_the_newest_whole_checkpoint_is_read_back_and_two_are_kept(tmp_path: Path) -> None:

@@ -49,6 +49,40 @@ def test_a_loss_that_is_no_number_stops_at_once_and_names_the_step(llama: Path, 
     assert not (tmp_path / "out" / "adapter_model.safetensors").exists()
 
 
+def test_a_loss_that_rises_above_blind_guessing_stops_the_run(llama: Path, tmp_path: Path) -> None:
+    trainer = trainer_of(training_spec(llama, tmp_path, instructions(8)), tmp_path)
+    steady, risen, high_from_the_start = [3.0] * 100, [3.0] * 50 + [6.5] * 50, [9.0] * 50 + [10.0] * 50
+
+    trainer._refuse_to_go_astray(steady)
+    trainer._refuse_to_go_astray(high_from_the_start)
+    trainer._refuse_to_go_astray([*steady, 50.0])
+    with pytest.raises(TrainingDiverged, match=r"step 100 of 2: .*from 3.00 to 6.50.*guessing has 5.80.*learning_rate"):
+        trainer._refuse_to_go_astray(risen)
+
+
+def test_a_run_that_gets_no_better_stops_early_with_its_best_weights(llama: Path, tmp_path: Path) -> None:
+    tune = {"learning_rate": 0.3, "epochs": 10, "warmup": 0.0, "eval_share": 0.25}
+    watched = training_spec(llama, tmp_path / "watched", instructions(48), **tune, patience=1)
+    whole = training_spec(llama, tmp_path / "whole", instructions(48), **tune)
+    said: list[str] = []
+
+    outcome, all_steps = run(watched, said), run(whole)
+
+    measured = json.loads((tmp_path / "watched/out/training.json").read_text())["held_out_loss"]
+    assert any("no better loss for 1 evaluations: stops after step" in line for line in said)
+    assert outcome.metadata["steps"] < all_steps.metadata["steps"] == 90
+    assert (outcome.metadata["examples"], outcome.metadata["held_out"]) == (36, 12)
+    assert outcome.metadata["held_out_loss"] == min(loss for _, loss in measured) == measured[-2][1]
+    best = trainer_of(watched, tmp_path / "again")
+    from peft.utils import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    set_peft_model_state_dict(best.model, load_file(tmp_path / "watched/out/adapter_model.safetensors"))
+    best.model.eval()
+    loss = best.objective.summed_loss(best.model, best.held_out.examples, training=False).item()
+    assert loss / best.objective.weight(best.held_out.examples) == pytest.approx(measured[-2][1], abs=1e-3)
+
+
 def test_targets_that_the_model_lacks_are_named_with_those_it_has(llama: Path, tmp_path: Path) -> None:
     spec = training_spec(llama, tmp_path, instructions(8), targets=["c_attn"])
 
@@ -72,6 +106,7 @@ def test_training_lowers_the_loss_and_passes_its_checks(llama: Path, tmp_path: P
     assert json.loads((tmp_path / "out" / "prompt.json").read_text()) == PROMPT
     assert (tmp_path / "out" / "_loss.png").read_bytes().startswith(b"\x89PNG")
     assert len((tmp_path / "out" / "_log.jsonl").read_text().splitlines()) == 48
+    assert (tmp_path / "out" / "_events.out.tfevents").stat().st_size > 48 * 30
 
 
 def test_the_adapter_says_nothing_of_where_or_with_which_version_it_was_made(llama: Path, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from rc_pipeline.models.base import write_base
 def build(work: Work, _: Heavy) -> Outcome:
     """Bring a base model within reach."""
     source: Any = work.settings["source"]
-    return write_base(source=source, family=str(work.settings["family"]), files=work.files, out=work.out)
+    family = str(work.settings["family"])
+    return write_base(source=source, family=family, files=work.files, out=work.out, scratch=work.scratch)
 
 
 CHECKS = {"checkpoint_is_whole": True}

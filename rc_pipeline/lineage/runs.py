@@ -14,7 +14,7 @@ from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.graph import Need, Node
 from rc_pipeline.lake.outcome import JSON
 from rc_pipeline.lineage.facts import SHOTS, about_of
-from rc_pipeline.models.base import NOT_YET
+from rc_pipeline.models.families import NOT_YET, read_in_place, wanted
 from rc_pipeline.stages import CODE
 
 SHIPPED = PROJECT / "rc_pipeline" / "models"
@@ -25,13 +25,10 @@ def base_model(catalog: Catalog, name: str, card: BaseModelCard, inbox: Path) ->
     source: dict[str, Any] = card.source.model_dump(mode="json", exclude_none=True)
     if "folder" in source:
         source = {"folder": ""}
-    about = about_of(card, card.family)
-    if card.family in NOT_YET:
-        about["not_yet"] = f"family {card.family}: its checkpoints cannot be read yet; use llama, granite, gpt2 or glm"
     return Node(
         key=f"base_models/{name}", stage="base_models", settings={"source": source, "family": card.family},
         files=_weights(card, inbox), code=CODE["base_models"], origins={"": catalog.origin("models", name)},
-        about=about,
+        about=about_of(card, card.family),
     )  # fmt: skip
 
 
@@ -44,19 +41,23 @@ def _weights(card: BaseModelCard, inbox: Path) -> dict[str, Path]:
             folder = inbox / path
         case _:
             return {}
-    found = {path.name: path for path in sorted(folder.glob("*")) if _is_weights(path)}
-    return found or {"config.json": folder / "config.json"}
+    names = wanted(path.name for path in folder.glob("*") if path.is_file())
+    return {name: folder / name for name in names or ["config.json"]}
 
 
-def _is_weights(path: Path) -> bool:
-    return path.is_file() and path.suffix in {".json", ".safetensors", ".model", ".bin", ".txt", ".jinja"}
+def _weights_in_place(card: BaseModelCard, inbox: Path) -> dict[str, Path]:
+    """Return the files that a run loads from a user's own folder; none of a checkpoint that is converted first."""
+    if not isinstance(card.source, FolderSource):
+        return {}
+    files = _weights(card, inbox)
+    return files if read_in_place(card.family, files) else {}
 
 
 def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
     """Yield the adapter of a run, and its predictions and scores on every evaluation set."""
     card = catalog.models[run.model]
     # A user's own weights are read where they lie now, and hashed before and after.
-    files = _weights(card, inbox) if isinstance(card.source, FolderSource) else {}
+    files = _weights_in_place(card, inbox)
     # A resolved run names its template; the model's own is filled in when the study names none.
     template = str(run.prompt.template)
     prompt = catalog.prompts[template].model_dump(mode="json", exclude={"description"}) | {"name": template}
@@ -69,6 +70,8 @@ def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
     common: dict[str, JSON] = {"prompt": prompt, "context_tokens": card.context_tokens, "family": card.family}
     base = {"base": Need(f"base_models/{run.model}")}
     about: dict[str, JSON] = {"title": run.title, "kinds": [card.family]}
+    if card.family in NOT_YET:
+        about["not_yet"] = f"family {card.family}: models with an encoder cannot be tuned or asked yet; use a decoder"
     shots: dict[str, Any] | None = None
     if run.prompt.shots:
         shots = run.prompt.model_dump(exclude={"template"}) | {"seed": run.seed}

@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 # The classes by module: the lazy `transformers` and its Auto classes import every model's configuration.
+_GLM = ("transformers.models.glm.modeling_glm", "GlmForCausalLM")
+_GRANITE = ("transformers.models.granite.modeling_granite", "GraniteForCausalLM")
 ARCHITECTURES = {
     "llama": ("transformers.models.llama.modeling_llama", "LlamaForCausalLM"),
-    "granite": ("transformers.models.granite.modeling_granite", "GraniteForCausalLM"),
+    "granite": _GRANITE,
     "gpt2": ("transformers.models.gpt2.modeling_gpt2", "GPT2LMHeadModel"),
-    "glm": ("transformers.models.glm.modeling_glm", "GlmForCausalLM"),
+    "glm": _GLM,
+    "t5": ("transformers.models.t5.modeling_t5", "T5ForConditionalGeneration"),
+    # Their base model artifacts hold the native form.
+    "chatglm2": _GLM,
+    "minicpm": _GRANITE,
 }
 
 
@@ -33,8 +39,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """Load a tokenizer.json as it is, without importing torch."""
     if not (folder / "tokenizer.json").is_file():
         raise ModelLoadError(
-            f"{folder}: there is no tokenizer.json. Convert the tokenizer once with transformers' "
-            "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)` and build the base model again."
+            f"{folder}: there is no tokenizer.json. Put that of the model there; or name the folder as the source of "
+            "a model in catalog/models, whose artifact gets one that is made from its tokenizer.model."
         )
     from transformers import PreTrainedTokenizerFast
 
@@ -42,11 +48,20 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         str(folder), local_files_only=True, trust_remote_code=False, clean_up_tokenization_spaces=False
     )
     if tokenizer.eos_token_id is None:
+        tokenizer.eos_token = _end_by_config(folder, tokenizer)
+    if tokenizer.eos_token_id is None:
         raise ModelLoadError(
             f"{folder}/tokenizer_config.json: `eos_token` is not set, so an answer would have no end. "
-            "Name the token that ends a text there."
+            "Name the token that ends a text there, or its id as `eos_token_id` in config.json."
         )
     return tokenizer
+
+
+def _end_by_config(folder: Path, tokenizer: PreTrainedTokenizerFast) -> str | None:
+    """Return the token that the model's config ends a text with; GPT-2's tokenizer files name none."""
+    path = folder / "config.json"
+    told = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id") if path.is_file() else None
+    return tokenizer.backend_tokenizer.id_to_token(told) if isinstance(told, int) else None
 
 
 def load_model(
@@ -65,7 +80,7 @@ def load_model(
     options: dict[str, Any] = {"dtype": precision, "attn_implementation": "sdpa"}
     if quantised:
         options |= {"quantization_config": _four_bits(precision), "device_map": {"": device}}
-    model, report = _architecture(family).from_pretrained(
+    model, report = architecture(family).from_pretrained(
         str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True, **options
     )
     _refuse_partial_weights(folder, report)
@@ -123,7 +138,8 @@ def adapter_prompt(adapter: Path) -> dict[str, Any]:
     return prompt
 
 
-def _architecture(family: str) -> Any:
+def architecture(family: str) -> Any:
+    """Return the native class of a family."""
     if family not in ARCHITECTURES:
         raise ModelLoadError(f"family {family!r} cannot be loaded; known families: {', '.join(sorted(ARCHITECTURES))}.")
     module, name = ARCHITECTURES[family]

@@ -40,7 +40,7 @@ def test_missing_weights_are_an_error_and_not_noise(llama: Path, tmp_path: Path)
 
 def test_an_unknown_family_lists_the_known_ones(llama: Path) -> None:
     with pytest.raises(ModelLoadError, match="glm, gpt2, granite, llama"):
-        load_model(llama, family="minicpm")
+        load_model(llama, family="mamba")
 
 
 def test_code_in_a_checkpoint_is_never_run(llama: Path, tmp_path: Path) -> None:
@@ -66,18 +66,31 @@ def test_a_tokenizer_gives_the_ids_of_its_json_file(llama: Path) -> None:
 
 
 def test_a_folder_without_tokenizer_json_names_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match="save_pretrained"):
+    with pytest.raises(ModelLoadError, match=r"tokenizer\.model"):
         load_tokenizer(tmp_path)
 
 
-def test_a_tokenizer_without_an_end_of_text_is_refused(llama: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def nameless(llama: Path, tmp_path: Path) -> Path:
+    """A checkpoint whose tokenizer names no end of text."""
     folder = Path(shutil.copytree(llama, tmp_path / "model"))
     config = json.loads((folder / "tokenizer_config.json").read_text())
     config.pop("eos_token")
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize("ids", [None, [2, 3], 9999, "2"])
+def test_a_tokenizer_without_an_end_of_text_is_refused(nameless: Path, ids: object) -> None:
+    config = json.loads((nameless / "config.json").read_text())
+    (nameless / "config.json").write_text(json.dumps(config | {"eos_token_id": ids}))
 
     with pytest.raises(ModelLoadError, match="eos_token"):
-        load_tokenizer(folder)
+        load_tokenizer(nameless)
+
+
+def test_a_tokenizer_without_an_end_of_text_takes_that_of_the_config(nameless: Path) -> None:
+    assert load_tokenizer(nameless).eos_token == "</s>"
 
 
 def test_an_adapter_without_its_prompt_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""Small sentencepiece models, trained in a moment by sentencepiece itself."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from tests.models.tiny_models import TEXT
+
+CHINESE = "安娜住在罗马。红色的盒子里有一把钥匙。谁？在哪里？问：安娜住在哪里？\n\n答：罗马 <用户>谁<AI>"
+LINES = [TEXT, CHINESE, "Question: 1234 + 5678 = ?  (two  spaces)    banana aaaa", "[Round 1] answer stop developer"]
+
+
+def write_pieces(path: Path, **options: Any) -> Path:
+    """Train a tokenizer.model as those of Llama, MiniCPM and ChatGLM2 are, but for what the options say."""
+    import sentencepiece
+
+    told: dict[str, Any] = {
+        "model_type": "bpe", "vocab_size": 420, "byte_fallback": True, "normalization_rule_name": "identity",
+        "remove_extra_whitespaces": False, "allow_whitespace_only_pieces": True, "character_coverage": 1.0,
+    }  # fmt: skip
+    made = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(LINES * 20), model_writer=made, minloglevel=2, num_threads=1, **(told | options)
+    )
+    path.write_bytes(made.getvalue())
+    return path

@@ -1,0 +1,213 @@
+"""Tiny random checkpoints in the layouts in which the real ones are published: names, config fields, files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.models.pieces import write_pieces
+from tests.models.tiny_models import write_model, write_tokenizer
+
+PIECES = 420
+MINICPM: dict[str, Any] = {
+    "architectures": ["MiniCPMForCausalLM"],
+    "auto_map": {"AutoConfig": "configuration_minicpm.MiniCPMConfig", "AutoModelForCausalLM": "modeling_minicpm.X"},
+    "model_type": "minicpm",
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "hidden_act": "silu",
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "max_position_embeddings": 256,
+    "num_attention_heads": 4,
+    "num_hidden_layers": 2,
+    "num_key_value_heads": 2,
+    "rms_norm_eps": 1e-05,
+    "rope_scaling": None,
+    "vocab_size": PIECES,
+    "scale_emb": 12,
+    "dim_model_base": 8,
+    "scale_depth": 1.4,
+}
+CHATGLM2: dict[str, Any] = {
+    "architectures": ["ChatGLMModel"],
+    "auto_map": {"AutoConfig": "configuration_chatglm.ChatGLMConfig"},
+    "model_type": "chatglm",
+    "add_bias_linear": False,
+    "add_qkv_bias": True,
+    "apply_query_key_layer_scaling": True,
+    "apply_residual_connection_post_layernorm": False,
+    "attention_softmax_in_fp32": True,
+    "ffn_hidden_size": 48,
+    "hidden_size": 32,
+    "kv_channels": 8,
+    "layernorm_epsilon": 1e-05,
+    "multi_query_attention": True,
+    "multi_query_group_num": 2,
+    "num_attention_heads": 4,
+    "num_layers": 2,
+    "original_rope": True,
+    "padded_vocab_size": PIECES + 12,
+    "post_layer_norm": True,
+    "rmsnorm": True,
+    "seq_length": 256,
+    "tie_word_embeddings": False,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+}
+CODE = "raise SystemExit('the code of a checkpoint was run')\n"
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A checkpoint folder, and its model as its own authors compute it, where that is no native class."""
+
+    folder: Path
+    family: str
+    original: Any = None
+
+
+def write_minicpm(folder: Path, *, dtype: str = "float32", shards: int = 1, **config: Any) -> Upstream:
+    """One or more .bin files in which the tied head is stored again, tokenizer.model, and code."""
+    from tests.models.originals import MiniCPM
+
+    told = MINICPM | {"torch_dtype": dtype} | config
+    model = _seeded(MiniCPM, told, dtype)
+    _write(folder, told, model.state_dict(), shards)
+    write_pieces(folder / "tokenizer.model", vocab_size=PIECES)
+    _json(folder / "tokenizer_config.json", {"add_bos_token": True, "tokenizer_class": "LlamaTokenizer"})
+    (folder / "modeling_minicpm.py").write_text(CODE)
+    return Upstream(folder, "minicpm", model.float())
+
+
+def write_chatglm2(folder: Path, *, dtype: str = "float32", shards: int = 3, **config: Any) -> Upstream:
+    """Several .bin files with an index, tokenizer.model, code, and no tokenizer.json."""
+    from tests.models.originals import ChatGLM2
+
+    told = CHATGLM2 | {"torch_dtype": dtype} | config
+    model = _seeded(ChatGLM2, told, dtype)
+    _write(folder, told, model.state_dict(), shards)
+    write_pieces(folder / "tokenizer.model", vocab_size=PIECES)
+    _json(folder / "tokenizer_config.json", {"tokenizer_class": "ChatGLMTokenizer", "remove_space": False})
+    (folder / "modeling_chatglm.py").write_text(CODE)
+    return Upstream(folder, "chatglm2", model.float())
+
+
+def write_llama2(folder: Path) -> Upstream:
+    """Safetensors in shards and tokenizer.json."""
+    write_model(folder, "llama")
+    _reshard(folder)
+    return Upstream(folder, "llama")
+
+
+def write_vicuna(folder: Path) -> Upstream:
+    """Older .bin files that store rotary frequencies, and tokenizer.model alone; BayLing-2 is of this kind."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = {name: MINICPM[name] for name in MINICPM if name.startswith(("hidden", "inter", "max", "num", "rms"))}
+    torch.manual_seed(5)
+    model = LlamaForCausalLM(LlamaConfig(**sizes, vocab_size=PIECES, tie_word_embeddings=False))
+    state = dict(model.state_dict())
+    for layer in range(2):
+        state[f"model.layers.{layer}.self_attn.rotary_emb.inv_freq"] = torch.ones(4)
+    _write(folder, {**model.config.to_dict(), "torch_dtype": "float32"}, state, 2)
+    write_pieces(folder / "tokenizer.model", vocab_size=PIECES)
+    _json(folder / "tokenizer_config.json", {"add_bos_token": True, "add_eos_token": False})
+    return Upstream(folder, "llama", lambda ids: model(input_ids=ids[None]).logits[0])
+
+
+def write_gpt2(folder: Path, *, pickled: bool = False) -> Upstream:
+    """Weights without their prefix and with causal masks; a tokenizer that names no special token."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    write_model(folder, "gpt2")
+    weights = load_file(folder / "model.safetensors")
+    bare = {name.removeprefix("transformer."): weight for name, weight in weights.items()}
+    bare |= {f"h.{layer}.attn.bias": torch.ones(1, 1, 256, 256).tril() for layer in range(2)}
+    if pickled:
+        (folder / "model.safetensors").unlink()
+        torch.save(bare, folder / "pytorch_model.bin")
+    else:
+        save_file(bare, folder / "model.safetensors", metadata={"format": "pt"})
+    _json(folder / "tokenizer_config.json", {"model_max_length": 1024})
+    return Upstream(folder, "gpt2")
+
+
+def write_flan_t5(folder: Path) -> Upstream:
+    """An encoder and a decoder with a head of its own."""
+    import torch
+    from safetensors.torch import load_file, save_file
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    folder.mkdir(parents=True)
+    write_tokenizer(folder)
+    torch.manual_seed(6)
+    sizes = {"vocab_size": 330, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4}
+    config = T5Config(**sizes, feed_forward_proj="gated-gelu", tie_word_embeddings=False, decoder_start_token_id=0)
+    model = T5ForConditionalGeneration(config)
+    model.save_pretrained(folder)
+    weights = load_file(folder / "model.safetensors") | {"lm_head.weight": torch.randn(330, 32)}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return Upstream(folder, "t5")
+
+
+WRITERS = {
+    "minicpm": write_minicpm,
+    "chatglm2": write_chatglm2,
+    "llama2": write_llama2,
+    "vicuna": write_vicuna,
+    "gpt2": write_gpt2,
+}
+
+
+def _seeded(model_class: Any, config: Mapping[str, Any], dtype: str) -> Any:
+    import torch
+
+    torch.manual_seed(4)
+    model = model_class(config).to(getattr(torch, dtype))
+    with torch.no_grad():
+        for weight in model.parameters():
+            # With weights as small as the default ones, every answer would be the same.
+            weight.mul_(2.0) if weight.ndim > 1 else weight
+    return model.eval()
+
+
+def _write(folder: Path, config: Mapping[str, Any], state: Mapping[str, Any], shards: int) -> None:
+    import torch
+
+    folder.mkdir(parents=True)
+    _json(folder / "config.json", config)
+    if shards == 1:
+        torch.save(dict(state), folder / "pytorch_model.bin")
+        return
+    names, places = list(state), dict[str, str]()
+    for number in range(shards):
+        mine = names[number::shards]
+        file = f"pytorch_model-{number + 1:05d}-of-{shards:05d}.bin"
+        # A copy each, for a view would be saved with all that it is a part of.
+        torch.save({name: state[name].clone() for name in mine}, folder / file)
+        places |= dict.fromkeys(mine, file)
+    _json(folder / "pytorch_model.bin.index.json", {"metadata": {}, "weight_map": places})
+
+
+def _reshard(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    places = {}
+    for number in range(2):
+        file = f"model-{number + 1:05d}-of-00002.safetensors"
+        mine = dict(list(weights.items())[number::2])
+        save_file(mine, folder / file, metadata={"format": "pt"})
+        places |= dict.fromkeys(mine, file)
+    _json(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": places})
+
+
+def _json(path: Path, data: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=1), encoding="utf-8")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
 from rc_pipeline.corpora.inventory import RawFile
-from rc_pipeline.corpora.readers import BadRow, CorpusError, Row, text_fault
+from rc_pipeline.corpora.readers import BadRow, CorpusError, Row, shortened, text_fault
 from rc_pipeline.corpora.records import read_records
 
 ID, ANSWER, LABEL, PASSAGE = "id", "answer", "label", "passage"
@@ -18,6 +19,8 @@ ID, ANSWER, LABEL, PASSAGE = "id", "answer", "label", "passage"
 ANSWERS = "answers"
 # What a test split may leave open.
 OPEN_IN_A_TEST = frozenset({ANSWER, LABEL})
+# Halves of characters that JSON's escapes can say; the others stand for bytes that are not UTF-8.
+_NOT_A_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 class _Fault(ValueError):
@@ -60,13 +63,14 @@ def _unusable(file: RawFile, fault: str, columns: Sequence[str], found: Sequence
     has = ", ".join(found)
     if text_fault(has):
         # What Excel writes in China unless it is told otherwise.
-        read = has.encode(errors="surrogateescape").decode("gb18030", errors="replace")
+        raw = _NOT_A_BYTE.sub("?", has).encode(errors="surrogateescape")
+        read = shortened(raw.decode("gb18030", errors="replace"))
         return CorpusError(
             f"{file}: the names of the columns are not UTF-8; as GB18030 they read {read}. Save the file as UTF-8."
         )
     return CorpusError(
-        f"{file}: {fault} {', '.join(columns)}; the file has {has or 'none'}. Correct columns in the dataset's file of "
-        "the catalog, or the file."
+        f"{file}: {fault} {', '.join(columns)}; the file has {shortened(has) or 'none'}. Correct columns in the "
+        "dataset's file of the catalog, or the file."
     )
 
 

@@ -23,6 +23,7 @@ from rc_pipeline.corpora.readers import (
     buffered,
     first_text_fault,
     refuse_what_is_not_text,
+    shortened,
 )
 from rc_pipeline.corpora.records import read_records
 
@@ -187,7 +188,9 @@ def _tabbed(file: RawFile, pairing: Pairing) -> Iterator[Row | BadRow]:
 def _require_columns(header: list[str], path: str, pairing: Pairing) -> None:
     if pairing.columns(header) is None:
         names = " or ".join(f"{left},{right}" for left, right in pairing.called[:2])
-        raise CorpusError(f"{path}, line 1: the header is {','.join(header)!r}. Name the two columns {names}.")
+        raise CorpusError(
+            f"{path}, line 1: the header is {shortened(','.join(header))!r}. Name the two columns {names}."
+        )
 
 
 def _record_pair(row: Row, pairing: Pairing) -> Row | BadRow:

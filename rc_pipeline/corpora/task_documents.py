@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rc_pipeline.corpora.json_stream import JsonReader, elements_of, expect_end
-from rc_pipeline.corpora.readers import CorpusError, Readable
+from rc_pipeline.corpora.readers import CorpusError, Readable, shortened
 
 
 class TaskDocument:
@@ -45,5 +45,5 @@ class TaskDocument:
 
     def lacks_list(self) -> CorpusError:
         """Return the error for a document that has been read to its end without meeting the list."""
-        keys = ", ".join(sorted(self.facts)) or "none"
+        keys = shortened(", ".join(sorted(self.facts))) or "none"
         return CorpusError(f"{self._name}: the top level has no key {self._list_key}; it has {keys}.")

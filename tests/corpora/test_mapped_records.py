@@ -186,3 +186,16 @@ def test_dates_and_decimals_of_parquet_become_text_and_bytes_do_not(tmp_path: Pa
         (bad,) = read_mapped(file, "train", {"picture": "b"}, set())
     assert isinstance(bad, BadRow)
     assert bad.reason == "not_text"
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "\\udc00"])
+def test_a_column_whose_name_is_half_a_character_is_an_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CorpusError, match="the names of the columns are not UTF-8"):
+        read(tmp_path, "x.jsonl", f'{{"{name}": 1}}\n')
+
+
+def test_a_message_does_not_list_a_million_columns(tmp_path: Path) -> None:
+    record = json.dumps(dict.fromkeys(map(str, range(100_000)), 1))
+    with pytest.raises(CorpusError) as caught:
+        read(tmp_path, "x.jsonl", record + "\n")
+    assert len(str(caught.value)) < 1000

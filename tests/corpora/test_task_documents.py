@@ -61,3 +61,9 @@ def test_a_second_list_of_the_same_name_is_a_fact_and_not_read_on() -> None:
     read = document('{"examples": [1], "examples": [2]}')
     assert [element for _, element in read.elements()] == [1]
     assert read.facts == {"examples": [2]}
+
+
+def test_a_document_with_a_million_facts_is_told_of_in_few_words() -> None:
+    read = document(json.dumps(dict.fromkeys(map(str, range(100_000)), 1)))
+    assert list(read.elements()) == []
+    assert len(str(read.lacks_list())) < 1000

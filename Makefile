@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM := false
 # Dagster says at every start that `job execute` has a successor of another project layout.
 export PYTHONWARNINGS := ignore:Function
 
-.PHONY: help setup demo ui test lint types bench clean
+.PHONY: help setup demo build ui test lint types bench clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -36,13 +36,16 @@ $(STAMP): pyproject.toml constraints.txt
 $(DAGSTER_HOME)/dagster.yaml: resources/dagster.yaml
 	@mkdir -p $(@D)
 	@# Two first runs at once would race for making Dagster's tables.
-	@DAGSTER_HOME=$(@D) $(BIN)/python -c 'from dagster import DagsterInstance as I; i = I.get(); i.run_storage, i.event_log_storage, i.schedule_storage'
 	@cp $< $@
+	@DAGSTER_HOME=$(@D) $(BIN)/python -c 'from dagster import DagsterInstance as I; i = I.get(); i.run_storage, i.event_log_storage, i.schedule_storage' || { rm -f $@; exit 1; }
 
 demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## run the whole pipeline on the embedded sample and print the comparison
 	@$(BIN)/rc-pipeline plan demo
 	@$(BIN)/dagster job execute -m rc_pipeline.definitions -j demo
 	@$(BIN)/rc-pipeline compare demo
+
+build: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## build one thing and what it stands on: make build KEY=instructions/identity
+	@$(BIN)/dagster asset materialize -m rc_pipeline.definitions --select '+key:"$(KEY)"' --config-json '{"loggers": {"console": {"config": {"log_level": "INFO"}}}}'
 
 ui: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## serve the Dagster UI on 127.0.0.1:3000
 	@$(BIN)/dagster dev -w workspace.yaml -h $(HOST) -p $(PORT)

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
 
 from rc_pipeline.catalog.formats import FACTS, FORMATS, Format, FormatFacts
 from rc_pipeline.catalog.problems import nearest
 from rc_pipeline.catalog.sources import SOURCES, DatasetSource, HubSource, IdentitySource, SampleSource
-from rc_pipeline.catalog.validation import STRICT, Name, Owner, known_of, matching, wrong
+from rc_pipeline.catalog.validation import STRICT, Owner, known_of, matching, wrong
 
 SAMPLED = ("cosmos_qa", "trivia_qa")
 Language = Annotated[str, matching(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "a language is a code such as en, zh or zh-Hant")]
+
+
+# The table of records has these columns of its own, or makes them from others.
+TAKEN = ("row_id", "split", "group", "gold_answers", "answers", "history", "source_file", "source_line")
+
+
+def _column(name: str) -> str:
+    if not name.isidentifier() or name.startswith("_"):
+        raise wrong("templates could not name it; use letters, digits and _, and begin with a letter")
+    if name in TAKEN:
+        raise wrong("the table has a column of this name itself; call it something else")
+    return name
+
+
+ColumnName = Annotated[str, AfterValidator(_column)]
 
 
 class Languages(BaseModel):
@@ -42,7 +57,7 @@ class Dataset(BaseModel):
     owners: list[Owner] = Field(default=[], description="e-mail addresses or team:<name>")
     format: Format = Field(description=f"how the raw files are laid out: {', '.join(FORMATS)}")
     source: DatasetSource = Field(description="one of " + ", ".join(SOURCES))
-    columns: dict[Name, Annotated[str, Field(min_length=1)]] = Field(
+    columns: dict[ColumnName, Annotated[str, Field(min_length=1)]] = Field(
         default={}, validate_default=True, description="records: name in templates: column of the file"
     )
     languages: Languages | None = Field(

@@ -171,7 +171,8 @@ def _usual_tasks(name: str, path: Path, folders: Collection[str]) -> str:
     """Return the folder of templates for a dataset that names none: its own, else its format's."""
     data = read_mapping(path, name)
     fmt = "" if isinstance(data, Problem) else str(data.get("format"))
-    return name if name in folders or fmt not in FACTS else FACTS[fmt].tasks or fmt
+    own = name in folders or fmt not in FACTS or not FACTS[fmt].columns
+    return name if own else FACTS[fmt].tasks or fmt
 
 
 def _use_of_tasks(name: str, path: Path, dataset: Dataset | None, folders: Collection[str]) -> _Use | None:

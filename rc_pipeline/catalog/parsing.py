@@ -140,7 +140,7 @@ def _from_yaml(text: str) -> Any:
         raise _Unreadable("", "", "nested too deeply; flatten it") from error
     except _Unreadable:
         raise
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _Unreadable("", "", f"a value that its tag cannot hold ({error}); remove the tag or mend it") from error
     finally:
         loader.dispose()

@@ -170,6 +170,19 @@ class Study(BaseModel):
                 raise wrong_at([((name, "tune"), "", remedy) for name in hungry])
         return runs
 
+    @field_validator("runs")
+    @classmethod
+    def _runs_agree_with_the_study(cls, runs: dict[str, RunEntry], info: ValidationInfo) -> dict[str, RunEntry]:
+        train_on, mixture = info.data.get("train_on", {}), info.data.get("mixture", Mixture())
+        found = [
+            ((name, *where.split(".")), value, remedy)
+            for name, run in runs.items()
+            for where, value, remedy in _errors_of(draft(run, train_on, mixture, 0), known_of(info))
+        ]
+        if found:
+            raise wrong_at(found)
+        return runs
+
     @field_validator("ablations")
     @classmethod
     def _variants_are_runs(cls, ablations: dict[str, Ablation], info: ValidationInfo) -> dict[str, Ablation]:

@@ -58,5 +58,5 @@ def standing(lake: Lake, key: str) -> Artifact:
             why = "what it is built from has to be built first"
     raise ValueError(
         f"{key} does not stand ({why}). Build it:\n"
-        f"  dagster asset materialize -m rc_pipeline.definitions --select '+key:\"{key}\"'"
+        f"  make build KEY={key}"
     )

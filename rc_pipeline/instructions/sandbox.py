@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, meta, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -35,6 +35,9 @@ class NullColumn(ValueError):
 def _shown(value: Any) -> Any:
     if value is None:
         raise NullColumn("it shows a column that is null in this row")
+    if not isinstance(value, str | int | float | list | tuple | dict | Undefined):
+        # Python shows where such a thing lies in memory, which is another place in every process.
+        raise UnfitTemplate(f"shows a {type(value).__name__} and no text; call it, or add `| list` or `| join`")
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 # Ablation runs are labelled <run>--<field>-<value>.
 ABLATION = "--"
+NO_PROMPT = "–"
 SHOWN_SETTINGS = ("rank", "alpha", "learning_rate", "epochs", "batch_size", "loss_on")
 
 
@@ -30,6 +31,12 @@ class Contender:
         """The label of the run that this one varies, if it is an ablation."""
         parent, found, _ = self.label.partition(ABLATION)
         return parent if found else None
+
+    @property
+    def prompt(self) -> str:
+        """The prompt template, and how many solved examples stand in front of a question."""
+        template, shots = self.settings.get("prompt.template", NO_PROMPT), self.settings.get("prompt.shots")
+        return f"{template}, {shots} {self.settings.get('prompt.shots_by', '')} shots" if shots else str(template)
 
     @property
     def tuning(self) -> str:

@@ -100,10 +100,7 @@ def training_table(contenders: Sequence[Contender], training: Mapping[str, Train
 
 def contender_table(contenders: Sequence[Contender]) -> str:
     """Return what was compared: each run with its model, its prompt and how it was tuned."""
-    rows: list[list[object]] = [
-        [f"`{one.label}`", one.model, one.settings.get("prompt.template", NO_SCORE), one.tuning, one.title]
-        for one in contenders
-    ]
+    rows: list[list[object]] = [[f"`{one.label}`", one.model, one.prompt, one.tuning, one.title] for one in contenders]
     headings = ["run", "model", "prompt", "tuned", "about"]
     if not any(one.title for one in contenders):
         headings, rows = headings[:-1], [row[:-1] for row in rows]

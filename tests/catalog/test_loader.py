@@ -249,3 +249,34 @@ def test_a_held_out_template_makes_an_evaluation_set_of_its_own(desk) -> None:
     desk.edit("studies/first.yaml", "[stories/valid]", "[stories/valid, stories/valid.other]")
     (run,) = [run for run in desk.load().runs.values() if run.tune is None]
     assert set(run.evaluate_on) == {"stories/valid", "stories/valid.other"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "field", "remedy"),
+    [
+        ("{group: g}", "columns.group", "a column of this name itself"),
+        ("{my-text: t}", "columns.my-text", "templates could not name it"),
+        ("{问题: 问题, Text: t}", "tasks", "no templates in catalog/tasks/mine"),
+    ],
+)
+def test_names_of_records_are_names_that_templates_can_use(desk, columns: str, field: str, remedy: str) -> None:
+    desk.write(
+        "datasets/mine.yaml", f"title: T\nformat: records\nsource: {{files: {{train.csv: a}}}}\ncolumns: {columns}\n"
+    )
+    found = [problem for problem in desk.problems() if problem.field == field]
+    assert found, desk.problems()
+    assert remedy in found[0].remedy
+
+
+@pytest.mark.parametrize("value", ["!!bool x", "!!timestamp x", "!!int [1]", "!!float {}", "!!null [x]"])
+def test_a_value_that_its_tag_cannot_hold_is_a_problem(desk, value: str) -> None:
+    desk.edit("datasets/quiz.yaml", "title: Quiz", f"title: {value}")
+    assert any(problem.file == "catalog/datasets/quiz.yaml" for problem in desk.problems())
+
+
+def test_a_study_whose_shares_and_temperature_disagree_is_told_with_its_file(desk) -> None:
+    desk.edit(
+        "studies/first.yaml", "{stories: all, quiz: 100}", "{stories: 50%, quiz: 50%}\nmixture: {temperature: 2.0}"
+    )
+    (problem,) = {problem for problem in desk.problems() if "the shares in train_on decide" in problem.remedy}
+    assert (problem.file, problem.field) == ("catalog/studies/first.yaml", "runs.tuned.mixture.temperature")

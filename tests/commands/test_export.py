@@ -9,7 +9,7 @@ def test_a_dataset_that_is_not_built_is_refused_with_the_command_that_builds_it(
     said = cli("export", "sample_cosmos", "--format", "alpaca", "--out", tmp_path / "out", lake=tmp_path, code=1).output
     assert "instructions/sample_cosmos does not stand (never built)" in said
     assert (
-        """dagster asset materialize -m rc_pipeline.definitions --select '+key:"instructions/sample_cosmos"'""" in said
+        "make build KEY=instructions/sample_cosmos" in said
     )
 
 

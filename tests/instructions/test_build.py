@@ -158,7 +158,8 @@ def test_questions_without_a_passage_are_dropped_and_counted(trivia: tuple[Path,
     tables, passages = trivia
     splits = ["wikipedia-train", "wikipedia-dev", "wikipedia-test", "web-dev"]
     outcome = build(
-        tables, tmp_path / "out", TRIVIA, dataset="trivia", fmt="trivia_qa", splits=splits, train_splits=splits[:1], passages=passages,
+        tables, tmp_path / "out", TRIVIA, dataset="trivia", fmt="trivia_qa", splits=splits, train_splits=splits[:1],
+        passages=passages,
         columns=("id", "question", "passage", "answer", "aliases"), passage_column="passage",
     )  # fmt: skip
     assert outcome.tables["instructions"] == [f"{split}.parquet" for split in splits[:3]]

@@ -50,6 +50,12 @@ def test_there_is_nothing_but_the_row(text: str) -> None:
         render(compiled(text), {"a": "hey"})
 
 
+@pytest.mark.parametrize("text", ["{{ a.upper }}", "{{ a | map('upper') }}", "{{ a | batch(2) }}"])
+def test_a_thing_that_python_shows_by_its_place_in_memory_is_no_text(text: str) -> None:
+    with pytest.raises(UnfitTemplate, match="and no text; call it, or add"):
+        render(compiled(text), {"a": "hey"})
+
+
 def test_a_null_is_not_shown_as_a_word() -> None:
     with pytest.raises(NullColumn):
         render(compiled("{{ a }}"), {"a": None})

@@ -56,7 +56,4 @@ def standing(lake: Lake, key: str) -> Artifact:
             why = reason
         case _:
             why = "what it is built from has to be built first"
-    raise ValueError(
-        f"{key} does not stand ({why}). Build it:\n"
-        f"  make build KEY={key}"
-    )
+    raise ValueError(f"{key} does not stand ({why}). Build it:\n  make build KEY={key}")

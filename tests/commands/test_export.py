@@ -8,9 +8,7 @@ import json
 def test_a_dataset_that_is_not_built_is_refused_with_the_command_that_builds_it(cli, tmp_path):
     said = cli("export", "sample_cosmos", "--format", "alpaca", "--out", tmp_path / "out", lake=tmp_path, code=1).output
     assert "instructions/sample_cosmos does not stand (never built)" in said
-    assert (
-        "make build KEY=instructions/sample_cosmos" in said
-    )
+    assert "make build KEY=instructions/sample_cosmos" in said
 
 
 def test_an_unknown_dataset_gets_a_hint_and_a_folder_that_is_there_is_not_touched(cli, tmp_path):

@@ -128,7 +128,7 @@ def _told(targets: Any) -> dict[str, Any] | _Fault:
         return _Fault("missing_field", "target", "")
     # A number is an answer like any other, and says what its digits say.
     answers = [
-        json.dumps(target) if type(target) in (int, float) else target
+        json.dumps(target) if _is_number(target) else target
         for target in (targets if isinstance(targets, list) else [targets])
     ]
     for answer in answers:
@@ -140,7 +140,7 @@ def _told(targets: Any) -> dict[str, Any] | _Fault:
 
 def _chosen(example: dict[str, Any]) -> dict[str, Any] | _Fault:
     scores = example["target_scores"]
-    if not isinstance(scores, dict) or not all(map(_is_score, scores.values())):
+    if not isinstance(scores, dict) or not all(map(_is_number, scores.values())):
         return _Fault("not_scores", "target_scores", str(scores))
     for option in scores:
         if text_fault(option) or not option.strip():
@@ -154,5 +154,5 @@ def _chosen(example: dict[str, Any]) -> dict[str, Any] | _Fault:
     return {"options": options, "label": options.index(answers[0]), "answer": answers[0], "answers": answers}
 
 
-def _is_score(score: object) -> bool:
-    return type(score) is int or (type(score) is float and math.isfinite(score))
+def _is_number(value: object) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))

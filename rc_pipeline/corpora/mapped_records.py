@@ -134,6 +134,7 @@ def _text(value: object) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     for kind, written in _WRITTEN:
-        if isinstance(value, kind):
+        # JSON has numbers that are too large for a machine's, such as 1e999.
+        if isinstance(value, kind) and value not in (math.inf, -math.inf):
             return written(value)
     raise _Fault("not_text", json.dumps(value, ensure_ascii=False, default=str))

@@ -164,6 +164,8 @@ _NOT_DATA = (
 
 def refuse_what_is_not_text(start: bytes, name: str) -> None:
     """Raise a clear error if the first bytes show a web page, a pointer, an archive or UTF-16."""
+    if b"\0" in start[:2]:
+        raise CorpusError(f"{name}: the file starts with {start[:20]!r}: it is UTF-16 text; save it as UTF-8.")
     head = start.removeprefix(codecs.BOM_UTF8).lstrip().lower()
     for mark, what in _NOT_DATA:
         if head.startswith(mark.lower()) or start.startswith(mark):

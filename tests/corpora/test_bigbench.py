@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def test_what_is_no_whole_task_is_an_error(tmp_path: Path, data: Any, said: str)
         ({"input": "1 + 1"}, "missing_field", "target"),
         (GOOD | {"target": None}, "missing_field", "target"),
         (GOOD | {"target": True}, "not_text", "target"),
+        (GOOD | {"target": math.inf}, "not_text", "target"),
         (GOOD | {"target": ["2", {}]}, "not_text", "target"),
         (CHOICE | {"target_scores": ["2", "3"]}, "not_scores", "target_scores"),
         (CHOICE | {"target_scores": {"2": "1", "3": "0"}}, "not_scores", "target_scores"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -86,6 +87,8 @@ def test_gbk_rows_under_a_plain_header_are_set_aside_with_the_remedy(tmp_path: P
         ({"答案": ["不是", ["否"]]}, "not_text", "答案"),
         ({"文章": {"text": "鲸"}}, "not_text", "文章"),
         ({"文章": ["鲸"]}, "not_text", "文章"),
+        ({"文章": math.inf}, "not_text", "文章"),
+        ({"答案": -math.inf}, "not_text", "答案"),
         ({"文章": "\ud800"}, "bad_utf8", "文章"),
         ({"编号": float("nan")}, "missing_field", "编号"),
     ],

@@ -52,6 +52,8 @@ def test_tab_separated_text_keeps_its_quotes(tmp_path: Path) -> None:
         (b"<!doctype html><p>Sign in", "an HTML or XML page"),
         (b"PK\x03\x04rest", "a zip archive or a spreadsheet"),
         ("a,b\n".encode("utf-16"), "UTF-16 text; save it as UTF-8"),
+        ("a,b\n".encode("utf-16-le"), "UTF-16 text; save it as UTF-8"),
+        ('{"a": 1}\n'.encode("utf-16-be"), "UTF-16 text; save it as UTF-8"),
         (b'[{"a": 1}, {"a"', "the JSON ends in the middle"),
         (b'{"a": 1}\n{"a": ', "line 2: the file ends in the middle of a row"),
         (b'{\n  "a": 1\n}\n', "a JSON object over several lines"),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag
 
 from rc_pipeline.catalog.validation import STRICT, Owner, matching, one_of, reference
 
-Family = Literal["llama", "granite", "gpt2", "glm", "t5", "minicpm", "chatglm2"]
+Family = Literal["llama", "granite", "gpt2", "glm", "t5", "minicpm", "chatglm2", "native"]
 
 
 class ShippedSource(BaseModel):
@@ -70,7 +70,7 @@ class BaseModelCard(BaseModel):
     homepage: str = Field(default="", description="where people get the weights from")
     license: str = ""
     owners: list[Owner] = Field(default=[], description="e-mail addresses or team:<name>")
-    family: Family = Field(description="architecture")
+    family: Family = Field(description="architecture; native is any other decoder, by its config.json")
     source: ModelSource = Field(description="one of shipped, folder, hub or recipe")
     prompt: Annotated[str, reference("prompts")] = Field(description="prompt template that the model is used to")
     context_tokens: int = Field(ge=16, le=1 << 21, description="longest text that the model can read")

@@ -11,7 +11,7 @@ from typing import Any
 
 from rc_pipeline.lake.hashing import sha256_file
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
-from rc_pipeline.models.families import LOADED_AS, MODEL_TYPES, read_in_place
+from rc_pipeline.models.families import LOADED_AS, MODEL_TYPES, NATIVE, read_in_place
 from rc_pipeline.models.weight_files import weight_files, weight_shapes
 
 LAYER_FIELDS = ("num_hidden_layers", "n_layer", "num_layers")
@@ -129,8 +129,9 @@ def _convert(folder: Path, family: str, out: Path) -> None:
 def _refuse_unknown_family(family: str) -> None:
     from rc_pipeline.models.loading import ARCHITECTURES
 
-    if family not in ARCHITECTURES:
-        raise BaseModelError([f"family: {family!r} is unknown; use one of {', '.join(sorted(ARCHITECTURES))}."])
+    known = sorted([*ARCHITECTURES, NATIVE])
+    if family not in known:
+        raise BaseModelError([f"family: {family!r} is unknown; use one of {', '.join(known)}."])
 
 
 def _only_folder(files: Mapping[str, Path]) -> Path:
@@ -153,11 +154,26 @@ def _read_config(folder: Path, family: str, model_type: str) -> tuple[dict[str, 
     if not isinstance(config, dict):
         return {}, [f"{path}: holds a {type(config).__name__}, not an object. Fetch the checkpoint again."]
     found = config.get("model_type")
+    if family == NATIVE:
+        return config, _type_problems(path, str(found))
     if found != model_type:
         stated = next((ours for ours, theirs in MODEL_TYPES.items() if theirs == found), found)
         remedy = f"State `family: {stated}` for this model, or point it at a {family} checkpoint."
         return config, [f"{path}: model_type is {found!r}, but the catalog says family {family!r}. {remedy}"]
     return config, []
+
+
+def _type_problems(path: Path, model_type: str) -> list[str]:
+    from rc_pipeline.models.loading import ModelLoadError, architecture
+
+    stated = next((ours for ours, theirs in MODEL_TYPES.items() if theirs == model_type), model_type)
+    if stated in LOADED_AS:
+        return [f"{path}: model_type is {model_type!r}. State `family: {stated}` for this model."]
+    try:
+        architecture(NATIVE, model_type)
+    except ModelLoadError as error:
+        return [f"{path}: {error}"]
+    return []
 
 
 def _tokenizer_problems(folder: Path, config: Mapping[str, Any]) -> list[str]:

@@ -33,7 +33,7 @@ def convert(folder: Path, weights: list[str], out: Path, *, family: str, config:
     _write_json(out / "config.json", native)
     _carry_tokenizer(folder, out, family)
     conversion.write(out)
-    for path in sorted(folder.glob("LICENSE*")):
+    for path in sorted(folder.glob("*LICENSE*")):
         shutil.copyfile(path, out / path.name)
 
 
@@ -113,7 +113,7 @@ def _skeleton(family: str, native: dict[str, Any]) -> tuple[dict[str, tuple[int,
     """Return the shape of every weight of the native class, and which are tied to which, without making any."""
     import torch
 
-    model_class = architecture(family)
+    model_class = architecture(family, str(native.get("model_type")))
     with torch.device("meta"):
         model = model_class(model_class.config_class.from_dict(native))
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}

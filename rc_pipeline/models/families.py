@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+# Any decoder that transformers has a class of, by the model_type of its config.json.
+NATIVE = "native"
 # Families whose checkpoints come with code of their own, by the native family that computes the same.
 LOADED_AS = {"chatglm2": "glm", "minicpm": "granite"}
 # What `model_type` is in the config.json of an original checkpoint, where it is not the family's name.
@@ -27,6 +29,6 @@ def wanted(names: Iterable[str]) -> list[str]:
         name
         for name in there
         if name.endswith((".json", ".safetensors", ".model", ".txt", ".jinja"))
-        or name.startswith("LICENSE")
+        or "LICENSE" in name
         or (pickled and name.startswith("pytorch_model") and name.endswith(".bin"))
     ]

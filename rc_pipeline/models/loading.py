@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rc_pipeline.models.families import NATIVE
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -80,7 +82,7 @@ def load_model(
     options: dict[str, Any] = {"dtype": precision, "attn_implementation": "sdpa"}
     if quantised:
         options |= {"quantization_config": _four_bits(precision), "device_map": {"": device}}
-    model, report = architecture(family).from_pretrained(
+    model, report = architecture(family, model_type_of(folder)).from_pretrained(
         str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True, **options
     )
     _refuse_partial_weights(folder, report)
@@ -138,12 +140,38 @@ def adapter_prompt(adapter: Path) -> dict[str, Any]:
     return prompt
 
 
-def architecture(family: str) -> Any:
-    """Return the native class of a family."""
+def architecture(family: str, model_type: str = "") -> Any:
+    """Return the class of a family; that of the native family is found by the model_type of config.json."""
+    if family == NATIVE:
+        return _native_architecture(model_type)
     if family not in ARCHITECTURES:
-        raise ModelLoadError(f"family {family!r} cannot be loaded; known families: {', '.join(sorted(ARCHITECTURES))}.")
+        known = ", ".join(sorted([*ARCHITECTURES, NATIVE]))
+        raise ModelLoadError(f"family {family!r} cannot be loaded; known families: {known}.")
     module, name = ARCHITECTURES[family]
     return getattr(importlib.import_module(module), name)
+
+
+def _native_architecture(model_type: str) -> Any:
+    import inspect
+
+    import transformers
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(model_type)
+    found = None if name is None else getattr(transformers, str(name))
+    # Prompts are padded at the right and answers go on behind them, which takes positions that can be told.
+    missing = {"position_ids", "logits_to_keep"} - set(inspect.signature(found.forward).parameters) if found else set()
+    if found is None or missing:
+        why = (
+            f"its {name} takes no {', '.join(sorted(missing))}" if found else "transformers has no decoder of this type"
+        )
+        raise ModelLoadError(f"model_type {model_type!r} cannot be loaded: {why}. Use a model of another type.")
+    return found
+
+
+def model_type_of(folder: Path) -> str:
+    """Return the model_type of a checkpoint's config.json."""
+    return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type"))
 
 
 def _four_bits(compute: torch.dtype) -> Any:

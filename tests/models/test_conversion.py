@@ -26,6 +26,7 @@ from tests.models.upstream import (
     write_flan_t5,
     write_gpt2,
     write_minicpm,
+    write_qwen2,
     write_vicuna,
 )
 
@@ -200,6 +201,35 @@ def test_gpt2_says_the_same_from_either_form_of_its_weights(tmp_path: Path) -> N
         with torch.no_grad():
             logits.append(load_model(folder, family="gpt2")(input_ids=IDS[None] % 330).logits)
     torch.testing.assert_close(*logits, atol=0, rtol=0)
+
+
+def test_a_decoder_that_no_family_is_named_after_is_loaded_by_its_model_type(tmp_path: Path) -> None:
+    upstream = write_qwen2(tmp_path / "a")
+
+    folder = artifact(upstream, tmp_path / "out")
+
+    with torch.no_grad():
+        ours = load_model(folder, family="native")(input_ids=IDS[None] % 330).logits[0]
+        torch.testing.assert_close(ours, upstream.original(IDS % 330), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "said"),
+    [
+        ("minicpm", "State `family: minicpm`"),
+        ("chatglm", "State `family: chatglm2`"),
+        ("t5", "no decoder of this type"),
+        ("../evil", "no decoder of this type"),
+        ("bloom", "takes no position_ids"),
+    ],
+)
+def test_a_model_type_that_cannot_be_loaded_natively_is_refused(model_type: str, said: str, tmp_path: Path) -> None:
+    upstream = write_qwen2(tmp_path / "a")
+    change_config(upstream, model_type=model_type)
+
+    with pytest.raises(BaseModelError) as caught:
+        artifact(upstream, tmp_path / "out")
+    assert said in str(caught.value)
 
 
 def test_flan_t5_loads_with_a_head_of_its_own(tmp_path: Path) -> None:

@@ -71,14 +71,14 @@ class Upstream:
 
 
 def write_minicpm(folder: Path, *, dtype: str = "float32", shards: int = 1, **config: Any) -> Upstream:
-    """One or more .bin files in which the tied head is stored again, tokenizer.model, and code."""
+    """One or more .bin files in which the tied head is stored again, both forms of a tokenizer, and code."""
     from tests.models.originals import MiniCPM
 
     told = MINICPM | {"torch_dtype": dtype} | config
     model = _seeded(MiniCPM, told, dtype)
     _write(folder, told, model.state_dict(), shards)
     write_pieces(folder / "tokenizer.model", vocab_size=PIECES)
-    _json(folder / "tokenizer_config.json", {"add_bos_token": True, "tokenizer_class": "LlamaTokenizer"})
+    write_tokenizer(folder)
     (folder / "modeling_minicpm.py").write_text(CODE)
     return Upstream(folder, "minicpm", model.float())
 
@@ -156,12 +156,27 @@ def write_flan_t5(folder: Path) -> Upstream:
     return Upstream(folder, "t5")
 
 
+def write_qwen2(folder: Path) -> Upstream:
+    """A decoder that no family is named after."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    folder.mkdir(parents=True)
+    write_tokenizer(folder)
+    torch.manual_seed(7)
+    sizes = {name: MINICPM[name] for name in MINICPM if name.startswith(("hidden", "inter", "max", "num", "rms"))}
+    model = Qwen2ForCausalLM(Qwen2Config(**sizes, vocab_size=330, bos_token_id=1, eos_token_id=2))
+    model.save_pretrained(folder)
+    return Upstream(folder, "native", lambda ids: model(input_ids=ids[None]).logits[0])
+
+
 WRITERS = {
     "minicpm": write_minicpm,
     "chatglm2": write_chatglm2,
     "llama2": write_llama2,
     "vicuna": write_vicuna,
     "gpt2": write_gpt2,
+    "qwen2": write_qwen2,
 }
 
 

@@ -154,7 +154,7 @@ def _objective(tune: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, devi
 
 def _fit_into_memory(model: Any, tune: Mapping[str, Any], *, longest: int) -> int:
     """Return the tokens of one forward pass; where one row's activations do not fit, they are computed twice."""
-    from rc_pipeline.training.memory import tokens_that_fit, usable_bytes
+    from rc_pipeline.training.memory import cached_tokens, tokens_that_fit, usable_bytes
 
     size = model.config
     logits = 0 if tune["loss_on"] == "answer" else size.vocab_size
@@ -163,6 +163,8 @@ def _fit_into_memory(model: Any, tune: Mapping[str, Any], *, longest: int) -> in
     # The cache that holds a prefix would be written to twice.
     if tune.get("gradient_checkpointing") or (tokens < longest and tune["method"] != "prefix"):
         model.activation_checkpointing_enable()
+    if model.device.type == "cpu":
+        tokens = min(tokens, cached_tokens(size.hidden_size))
     return max(tokens, longest)
 
 

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from rc_pipeline.training.memory import OutOfMemory, halved, is_out_of_memory, tokens_that_fit, usable_bytes
+from rc_pipeline.training.memory import (
+    OutOfMemory,
+    cached_tokens,
+    halved,
+    is_out_of_memory,
+    tokens_that_fit,
+    usable_bytes,
+)
 from rc_pipeline.worker import Progress
 from tests.models.tiny_models import instructions, training_spec
 from tests.training.test_run import trainer_of
@@ -52,6 +59,12 @@ def test_out_of_memory_halves_the_passes_and_changes_no_loss(llama: Path, tmp_pa
     assert short.run(Progress("training", [].append), said.append).losses == pytest.approx(losses, abs=1e-4)
     assert any("out of memory in step 1: goes on with" in line for line in said)
     assert short.micro_batch_tokens <= 200
+
+
+def test_a_cpu_takes_fewer_tokens_at_a_time_the_wider_the_model() -> None:
+    assert cached_tokens(128) == 4096
+    assert cached_tokens(4096) == 128
+    assert cached_tokens(2**30) == 1
 
 
 def test_the_largest_part_is_halved() -> None:

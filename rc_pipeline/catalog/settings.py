@@ -20,7 +20,7 @@ def _targets(value: Any) -> Any:
 
 LOW_RANK = ("lora", "qlora")
 IN_FRONT = ("prefix", "prompt")
-RATES = {"lora": 2e-4, "qlora": 2e-4, "full": 2e-5, "prefix": 1e-2, "prompt": 3e-2}
+RATES = {"lora": 2e-4, "qlora": 2e-4, "full": 2e-5, "prefix": 1e-2, "prompt": 1e-2}
 
 
 class Tune(BaseModel):

@@ -40,10 +40,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "openai": (*_CHAT, f"{_TABLES}.openai", f"{_CORPORA}.openai"),
     "squad": (*_ROWS, f"{_TABLES}.squad", f"{_CORPORA}.squad"),
     "parallel": (*_ROWS, f"{_TABLES}.parallel", *(f"{_CORPORA}.{part}" for part in ("parallel", "languages"))),
-    **{
-        fmt: (*_ROWS, f"{_TABLES}.{fmt}", f"{_CORPORA}.{fmt}", f"{_CORPORA}.task_documents")
-        for fmt in ("super_ni", "bigbench")
-    },
+    **{fmt: (*_ROWS, f"{_TABLES}.{fmt}", f"{_CORPORA}.{fmt}") for fmt in ("super_ni", "bigbench")},
     "mmlu": (*_ROWS, f"{_TABLES}.mmlu", f"{_CORPORA}.mmlu"),
     "records": (*_ROWS, f"{_TABLES}.records", f"{_CORPORA}.mapped_records"),
     "identity": (*_ROWS, f"{_TABLES}.identity", *(f"{_CORPORA}.identity{part}" for part in _IDENTITY)),

@@ -15,8 +15,8 @@ from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from rc_pipeline.corpora.inventory import RawFile, without_suffix
+from rc_pipeline.corpora.json_stream import JsonDocument
 from rc_pipeline.corpora.readers import BadRow, CorpusError, Row, first_text_fault, text_fault
-from rc_pipeline.corpora.task_documents import TaskDocument
 from rc_pipeline.lake.canonical import stable_hash
 
 DOCUMENT, PROGRAM = "task.json", "task.py"
@@ -72,11 +72,11 @@ def read_task(file: RawFile, layout: Layout) -> Iterator[Row | BadRow]:
     with SpooledTemporaryFile(MEMORY_BYTES) as copy:
         shutil.copyfileobj(file.data, copy)
         copy.seek(0)
-        task = _facts(TaskDocument("examples", copy, str(file)), file, layout)
+        task = _facts(JsonDocument("examples", copy, str(file)), file, layout)
         if task is None:
             return
         copy.seek(0)
-        for line, example in TaskDocument("examples", copy, str(file)).elements():
+        for line, example in JsonDocument("examples", copy, str(file)).elements():
             yield _row(example, task, file.name, line)
 
 
@@ -85,7 +85,7 @@ def program(name: str) -> BadRow:
     return BadRow("task_is_a_program", name, 1, "the task", part_name(name), {"task": part_name(name)})
 
 
-def _facts(document: TaskDocument, file: RawFile, layout: Layout) -> _Task | None:
+def _facts(document: JsonDocument, file: RawFile, layout: Layout) -> _Task | None:
     for _ in document.elements():
         pass
     if not document.has_list:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rc_pipeline.corpora.readers import CorpusError, Readable, refuse_what_is_not_text
+from rc_pipeline.corpora.readers import CorpusError, Readable, refuse_what_is_not_text, shortened
 
 CHUNK_BYTES = 1 << 20
 # The largest TriviaQA question with its search results is below 100 kB.
@@ -111,30 +111,50 @@ def list_elements(file: Readable, name: str) -> Iterator[tuple[int, Any]]:
 
 def elements_under(key: str, file: Readable, name: str) -> Iterator[tuple[int, Any]]:
     """Yield (line, element) of the list that a document's top-level object holds under `key`."""
-    reader = JsonReader(file, name)
-    if reader.peek() != "{":
-        raise CorpusError(
-            f"{name}: a JSON object with the key {key} is expected, found {reader.peek() or 'nothing'!r} at the start."
-        )
-    reader.expect("{")
-    keys: list[str] = []
-    separator = "," if reader.peek() != "}" else reader.expect("}")
-    while separator == ",":
-        if reader.peek() != '"':
-            reader.expect('"')
-        found = str(reader.value())
-        reader.expect(":")
-        if found == key and found not in keys:
-            if reader.peek() != "[":
-                raise CorpusError(f"{name}: {key} is expected to be a list, found {reader.peek()!r}.")
-            yield from elements_of(reader)
-        else:
-            reader.value()
-        keys.append(found)
-        separator = reader.expect(",}")
-    expect_end(reader, name)
-    if key not in keys:
-        raise CorpusError(f"{name}: the top level has no key {key}; it has {', '.join(sorted(set(keys))) or 'none'}.")
+    document = JsonDocument(key, file, name)
+    yield from document.elements()
+    if not document.has_list:
+        raise document.lacks_list()
+
+
+class JsonDocument:
+    """An object that says a few things and holds one long list; `facts` are those met so far, without the list."""
+
+    def __init__(self, list_key: str, file: Readable, name: str) -> None:
+        self.facts: dict[str, Any] = {}
+        self.has_list = False
+        self._list_key, self._name = list_key, name
+        self._reader = JsonReader(file, name)
+
+    def elements(self) -> Iterator[tuple[int, Any]]:
+        """Yield (line, element) of the list; after the last one all facts are known."""
+        reader = self._reader
+        if reader.peek() != "{":
+            found = reader.peek() or "nothing"
+            raise CorpusError(
+                f"{self._name}: a JSON object with the key {self._list_key} is expected, found {found!r} at the start."
+            )
+        reader.expect("{")
+        separator = "," if reader.peek() != "}" else reader.expect("}")
+        while separator == ",":
+            if reader.peek() != '"':
+                reader.expect('"')
+            key = str(reader.value())
+            reader.expect(":")
+            if key == self._list_key and not self.has_list:
+                self.has_list = True
+                if reader.peek() != "[":
+                    raise CorpusError(f"{self._name}: {key} is expected to be a list, found {reader.peek()!r}.")
+                yield from elements_of(reader)
+            else:
+                self.facts[key] = reader.value()
+            separator = reader.expect(",}")
+        expect_end(reader, self._name)
+
+    def lacks_list(self) -> CorpusError:
+        """Return the error for a document that has been read to its end without meeting the list."""
+        keys = shortened(", ".join(sorted(self.facts))) or "none"
+        return CorpusError(f"{self._name}: the top level has no key {self._list_key}; it has {keys}.")
 
 
 def elements_of(reader: JsonReader) -> Iterator[tuple[int, Any]]:

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from rc_pipeline.corpora.inventory import RawFile, without_suffix
+from rc_pipeline.corpora.json_stream import JsonDocument
 from rc_pipeline.corpora.readers import BadRow, CorpusError, Row, first_text_fault, text_fault
-from rc_pipeline.corpora.task_documents import TaskDocument
 
 
 def is_task(name: str) -> bool:
@@ -18,7 +18,7 @@ def is_task(name: str) -> bool:
 
 def read_task(file: RawFile) -> Iterator[Row | BadRow]:
     """Yield the instances of a task with its definition; outputs are all the answers that it accepts."""
-    document = TaskDocument("Instances", file.data, str(file))
+    document = JsonDocument("Instances", file.data, str(file))
     task, definition, ids = without_suffix(PurePosixPath(file.name).name), None, set[str]()
     for line, instance in document.elements():
         definition = definition or _definition(document, line, str(file))
@@ -33,7 +33,7 @@ def read_task(file: RawFile) -> Iterator[Row | BadRow]:
         raise document.lacks_list()
 
 
-def _definition(document: TaskDocument, line: int, file: str) -> Any:
+def _definition(document: JsonDocument, line: int, file: str) -> Any:
     """Return the definition, whose parts are one text."""
     said = document.facts.get("Definition")
     if said is None:

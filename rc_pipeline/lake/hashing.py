@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 LARGE_FILE_BYTES = 1 << 20
 # A file that changed this recently may change again without a new time stamp.
 SETTLED_SECONDS = 2.0
-# Rows can be whole documents: this many of 14 kB each, and a copy, are in memory at a time.
-ROWS_PER_HASH = 1024
+# Rows can be whole documents or long conversations: this many, and a copy, are in memory at a time.
+ROWS_PER_HASH = 256
 READ_BYTES = 1 << 20
 
 
@@ -91,7 +91,10 @@ class RememberedHashes:
 def stamp(path: Path) -> tuple[int, int, int, int] | str:
     """Return what any write to a file or in a folder changes, even one that is undone: times, size and inode."""
     if path.is_dir():
-        return _digest((entry.path, *_times(entry.stat(follow_symlinks=False))) for entry in files_below(path))
+        # A file that was put there and taken away again shows in the times of its folder alone.
+        folders = sorted((folder, *_times(Path(folder).stat())) for folder, _, _ in os.walk(path))
+        files = ((entry.path, *_times(entry.stat(follow_symlinks=False))) for entry in files_below(path))
+        return _digest([*folders, *files])
     return _times(path.stat())
 
 

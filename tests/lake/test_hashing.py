@@ -127,3 +127,13 @@ def test_the_content_hash_sees_where_one_text_ends_and_the_next_begins(tmp_path:
         pq.write_table(pa.table({"text": pa.array(texts, pa.large_string())}), tmp_path / "t.parquet")
         hashes.add(content_hash(tmp_path / "t.parquet"))
     assert len(hashes) == 4
+
+
+def test_a_file_that_was_put_into_a_folder_and_taken_away_again_leaves_its_mark(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.json").write_text("[]")
+    before = hashing.stamp(tmp_path)
+    assert hashing.stamp(tmp_path) == before
+    (tmp_path / "sub" / "b.json").write_text("[]")
+    (tmp_path / "sub" / "b.json").unlink()
+    assert hashing.stamp(tmp_path) != before

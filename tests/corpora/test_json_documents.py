@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from rc_pipeline.corpora.json_stream import JsonDocument
 from rc_pipeline.corpora.readers import CorpusError
-from rc_pipeline.corpora.task_documents import TaskDocument
 
 
-def document(data: bytes | str) -> TaskDocument:
-    return TaskDocument("examples", io.BytesIO(data if isinstance(data, bytes) else data.encode()), "raw.json")
+def document(data: bytes | str) -> JsonDocument:
+    return JsonDocument("examples", io.BytesIO(data if isinstance(data, bytes) else data.encode()), "raw.json")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def read_records(file: RawFile, check_header: CheckHeader = _any_header) -> Iter
     elif first == b"{":
         yield from _json_lines(Lines(data, str(file)), file.name)
     else:
-        tabs = file.name.removesuffix(".gz").endswith((".tsv", ".tab"))
+        tabs = any(name.removesuffix(".gz").endswith((".tsv", ".tab")) for name in (file.name, file.path.name))
         yield from csv_records(Lines(data, str(file)), file.name, check_header, delimiter="\t" if tabs else ",")
 
 

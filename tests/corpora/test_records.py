@@ -40,10 +40,11 @@ def test_records_are_the_same_whatever_they_are_written_as(tmp_path: Path, kind:
     assert [row.fields for row in rows if isinstance(row, Row)] == ROWS
 
 
-def test_tab_separated_text_keeps_its_quotes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["train.tsv", "train"])
+def test_tab_separated_text_keeps_its_quotes(tmp_path: Path, name: str) -> None:
     path = tmp_path / "train.tsv"
     path.write_text('a\tb\n"x\ty"z\n', encoding="utf-8")
-    assert [row.fields for row in read(path) if isinstance(row, Row)] == [{"a": '"x', "b": 'y"z'}]
+    assert [row.fields for row in read(path, name) if isinstance(row, Row)] == [{"a": '"x', "b": 'y"z'}]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,8 @@ class _Conversion:
         _write_json(out / f"{SAFE}.index.json", {"metadata": {"total_size": total}, "weight_map": places})
 
     def _shards(self) -> Iterator[dict[str, torch.Tensor]]:
+        import torch
+
         shard: dict[str, torch.Tensor] = {}
         for part, tensor in self._parts():
             if part.name in self._tied:
@@ -92,8 +94,9 @@ class _Conversion:
             if shard and sum(one.nbytes for one in shard.values()) + tensor.nbytes > SHARD_BYTES:
                 yield shard
                 shard = {}
-            # A copy: rows of one original tensor share its memory, which a file of its own must not.
-            shard[part.name] = tensor.clone()
+            # Rows of a larger tensor share its memory, which files must not; a whole one stays on disk until written.
+            shares = tensor.untyped_storage().nbytes() != tensor.nbytes or not tensor.is_contiguous()
+            shard[part.name] = tensor.clone(memory_format=torch.contiguous_format) if shares else tensor
         yield shard
 
     def _parts(self) -> Iterator[tuple[Part, torch.Tensor]]:

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def load_model(
     options: dict[str, Any] = {"dtype": precision, "attn_implementation": "sdpa"}
     if quantised:
         options |= {"quantization_config": _four_bits(precision), "device_map": {"": device}}
-    model, report = architecture(family, model_type_of(folder)).from_pretrained(
+    model, report = architecture(family, _model_type(family, folder)).from_pretrained(
         str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True, **options
     )
     _refuse_partial_weights(folder, report)
@@ -152,25 +153,25 @@ def architecture(family: str, model_type: str = "") -> Any:
 
 
 def _native_architecture(model_type: str) -> Any:
-    import inspect
-
     import transformers
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    from transformers.models.auto import modeling_auto
 
-    name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(model_type)
-    found = None if name is None else getattr(transformers, str(name))
+    # Encoders have a causal class as well, which looks ahead all the same unless their config says otherwise.
+    encoder = model_type in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    name = None if encoder else modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(model_type)
+    if name is None:
+        raise ModelLoadError(f"model_type {model_type!r} cannot be loaded: transformers has no decoder of this type.")
+    found = getattr(transformers, str(name))
     # Prompts are padded at the right and answers go on behind them, which takes positions that can be told.
-    missing = {"position_ids", "logits_to_keep"} - set(inspect.signature(found.forward).parameters) if found else set()
-    if found is None or missing:
-        why = (
-            f"its {name} takes no {', '.join(sorted(missing))}" if found else "transformers has no decoder of this type"
-        )
-        raise ModelLoadError(f"model_type {model_type!r} cannot be loaded: {why}. Use a model of another type.")
+    missing = {"position_ids", "logits_to_keep"} - set(signature(found.forward).parameters)
+    if missing:
+        raise ModelLoadError(f"model_type {model_type!r} cannot be used: {name} takes no {', '.join(sorted(missing))}.")
     return found
 
 
-def model_type_of(folder: Path) -> str:
-    """Return the model_type of a checkpoint's config.json."""
+def _model_type(family: str, folder: Path) -> str:
+    if family != NATIVE:
+        return ""
     return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type"))
 
 

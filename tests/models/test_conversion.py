@@ -219,6 +219,7 @@ def test_a_decoder_that_no_family_is_named_after_is_loaded_by_its_model_type(tmp
         ("minicpm", "State `family: minicpm`"),
         ("chatglm", "State `family: chatglm2`"),
         ("t5", "no decoder of this type"),
+        ("bert", "no decoder of this type"),
         ("../evil", "no decoder of this type"),
         ("bloom", "takes no position_ids"),
     ],
@@ -324,4 +325,4 @@ def test_a_conversion_holds_a_shard_in_memory_and_not_the_model(tmp_path: Path) 
 
     assert done.returncode == 0, done.stderr
     assert size > 500e6
-    assert int(done.stdout) * 1024 < 0.25 * size
+    assert int(done.stdout) * 1024 < 0.1 * size

@@ -204,9 +204,12 @@ def test_micro_batches_add_up_to_the_whole_batch(llama: Path, tmp_path: Path) ->
 
 def test_recomputed_activations_change_no_loss(family_base: tuple[str, Path], tmp_path: Path) -> None:
     _, base = family_base
-    spec = training_spec(base, tmp_path, instructions(16))
-    kept, recomputed = (trainer_of(spec, tmp_path / name) for name in "ab")
-    recomputed.model.get_base_model().activation_checkpointing_enable()
+    kept, recomputed = (
+        trainer_of(
+            training_spec(base, tmp_path, instructions(16), gradient_checkpointing=wanted), tmp_path / str(wanted)
+        )
+        for wanted in (False, True)
+    )
 
     losses_kept, losses_recomputed = (
         trainer.run(Progress("training", [].append), print).losses for trainer in (kept, recomputed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -178,6 +178,26 @@ WRITERS = {
     "gpt2": write_gpt2,
     "qwen2": write_qwen2,
 }
+
+
+def artifact(upstream: Upstream, out: Path) -> Path:
+    """Build the base model of a checkpoint folder and return the folder to load."""
+    from rc_pipeline.models.base import base_folder, write_base
+    from rc_pipeline.models.families import wanted
+
+    files = {name: upstream.folder / name for name in wanted(path.name for path in upstream.folder.iterdir())}
+    write_base(source={"folder": ""}, family=upstream.family, files=files, out=out, scratch=out.parent / "scratch")
+    return base_folder(out)
+
+
+def change_weights(upstream: Upstream, change: Callable[[dict[str, Any]], object]) -> None:
+    """Write a checkpoint of one .bin file anew with changed weights."""
+    import torch
+
+    path = upstream.folder / "pytorch_model.bin"
+    state = torch.load(path, weights_only=True)
+    change(state)
+    torch.save(state, path)
 
 
 def _seeded(model_class: Any, config: Mapping[str, Any], dtype: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _CORPORA, _TABLES, _MODELS = "rc_pipeline.corpora", "rc_pipeline.tables", "rc_pipeline.models"
 _SAMPLE = tuple(f"{_CORPORA}.sample_{part}" for part in ("world", "documents", "text", "names"))
-_RUNNING = ("rc_pipeline.prompting", f"{_MODELS}.loading", "rc_pipeline.instructions.shots")
+_RUNNING = ("rc_pipeline.prompting", f"{_MODELS}.families", f"{_MODELS}.loading", "rc_pipeline.instructions.shots")
 
 # Rows are compared in one way, among training rows and between them and evaluation rows.
 _COMPARING = (
@@ -58,7 +58,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "rc_pipeline.passages.units",
         *(f"rc_pipeline.instructions.{part}" for part in ("rows", "evidence")),
     ),
-    "base_models": (*(f"{_MODELS}.{part}" for part in ("base", "loading", "pretraining", "tiny_tokenizer")), *_SAMPLE),
+    "base_models": (_MODELS, *_SAMPLE),
     "adapters": ("rc_pipeline.training", *_RUNNING),
     "predictions": ("rc_pipeline.prediction", *_RUNNING),
     "scores": ("rc_pipeline.scoring",),

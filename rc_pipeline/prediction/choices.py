@@ -48,7 +48,8 @@ def _score_turn(
         logits = model(
             input_ids=ids[:, :-1],
             attention_mask=torch.cat([prefill.mask, torch.ones_like(ids[:, :-1])], dim=1),
-            position_ids=prefill.lengths[:, None] + steps,
+            # Padding stays at its option's last place: behind it, a model with learnt positions may have none.
+            position_ids=prefill.lengths[:, None] + steps.minimum((lengths[:, None] - 2).clamp(min=0)),
             past_key_values=prefill.cache,
             use_cache=True,
         ).logits

@@ -29,7 +29,7 @@ PROMPTS = {
 }
 TUNE = {"method": "lora", "rank": 2, "learning_rate": 1e-3, "batch_size": 4}
 # GPT-2 has a weight for every place in a text; the tiny one was made for 256, the padding of options included.
-TOKENS = dict.fromkeys(PROMPTS, 800) | {"gpt2": 200, "flan": 256}
+TOKENS = dict.fromkeys(PROMPTS, 800) | {"gpt2": 256, "flan": 256}
 CONVERTED = {"minicpm", "chatglm2", "vicuna"}
 
 

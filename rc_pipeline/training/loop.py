@@ -197,6 +197,8 @@ class Trainer:
             losses = [self.objective.summed_loss(self.model, [rows[i] for i in part], training=False) for part in parts]
         self.model.train()
         loss = sum(each.item() for each in losses) / max(1, self.objective.weight(rows))
+        if not math.isfinite(loss):
+            raise self._diverged(done, f"the held-out loss is {loss}")
         journal.evaluations.append((done, loss))
         note(f"held-out loss after step {done}: {loss:.4f}")
         if self.held_out.is_best(journal.evaluations):

@@ -12,7 +12,7 @@ import pytest
 
 from rc_pipeline.lake.outcome import Outcome
 from rc_pipeline.models.loading import load_tokenizer
-from rc_pipeline.training.loop import Trainer, TrainingDiverged
+from rc_pipeline.training.loop import Journal, Trainer, TrainingDiverged
 from rc_pipeline.training.memory import tokens_that_fit
 from rc_pipeline.training.methods import TuneError
 from rc_pipeline.training.run import _examples, _trainer, train
@@ -58,6 +58,17 @@ def test_a_loss_that_rises_above_blind_guessing_stops_the_run(llama: Path, tmp_p
     trainer._refuse_to_go_astray([*steady, 50.0])
     with pytest.raises(TrainingDiverged, match=r"step 100 of 2: .*from 3.00 to 6.50.*guessing has 5.80.*learning_rate"):
         trainer._refuse_to_go_astray(risen)
+
+
+def test_a_held_out_loss_that_is_no_number_stops_the_run(llama: Path, tmp_path: Path) -> None:
+    import torch
+
+    trainer = trainer_of(training_spec(llama, tmp_path, instructions(12), eval_share=0.25), tmp_path)
+    with torch.no_grad():
+        next(iter(trainer.weights.values())).fill_(float("nan"))
+
+    with pytest.raises(TrainingDiverged, match=r"step 2 of 3: the held-out loss is nan.*learning_rate"):
+        trainer._evaluate(2, Journal(), [].append)
 
 
 def test_a_run_that_gets_no_better_stops_early_with_its_best_weights(llama: Path, tmp_path: Path) -> None:

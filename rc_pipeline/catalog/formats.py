@@ -68,3 +68,9 @@ FACTS: dict[str, FormatFacts] = {
     "records": FormatFacts(()),
 }  # fmt: skip
 FORMATS: tuple[str, ...] = get_args(Format)
+# Folders of catalog/tasks for records of the usual kinds: a dataset that names one of them has these columns.
+KITS: dict[str, tuple[str, ...]] = {
+    "reading": ("passage", "question", "answer"),
+    "classification": ("passage", "answer"),
+    "summarisation": ("passage", "answer"),
+}

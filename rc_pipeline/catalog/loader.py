@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from rc_pipeline.catalog.datasets import Dataset
-from rc_pipeline.catalog.formats import FACTS, FORMATS
+from rc_pipeline.catalog.formats import FACTS, FORMATS, KITS
 from rc_pipeline.catalog.models import BaseModelCard
 from rc_pipeline.catalog.parsing import line_of, read_mapping
 from rc_pipeline.catalog.problems import CatalogError, Problem, nearest
@@ -197,7 +197,11 @@ def _read_tasks(
         read.setdefault(folder, {})[template] = reading.read(TaskTemplate, path, Known(columns=columns), {})
     for folder, templates in read.items():
         path = reading.root / "tasks" / folder
-        if folder not in FACTS and all(use is not None and use.folder != folder for use in uses.values()):
+        if (
+            folder not in FACTS
+            and folder not in KITS
+            and all(use is not None and use.folder != folder for use in uses.values())
+        ):
             reading.complain(path, f"no dataset uses these templates; {nearest(folder, uses)}")
         if None not in templates.values():
             _complain_of_uses(reading, path, _sound(templates))
@@ -208,7 +212,7 @@ def _columns(folder: str, uses: Mapping[str, _Use | None]) -> tuple[str, ...] | 
     """Return the columns that all datasets of a folder have, None when that cannot be told."""
     using = [use.columns for use in uses.values() if use and use.folder == folder]
     if not using:
-        return (FACTS[folder].columns or None) if folder in FACTS else None
+        return KITS.get(folder) or (FACTS[folder].columns or None if folder in FACTS else None)
     return tuple(column for column in using[0] if all(column in columns for columns in using))
 
 

@@ -280,3 +280,14 @@ def test_a_study_whose_shares_and_temperature_disagree_is_told_with_its_file(des
     )
     (problem,) = {problem for problem in desk.problems() if "the shares in train_on decide" in problem.remedy}
     assert (problem.file, problem.field) == ("catalog/studies/first.yaml", "runs.tuned.mixture.temperature")
+
+
+def test_records_may_take_the_shipped_templates_of_their_kind(desk) -> None:
+    for path in (SHIPPED / "tasks" / "reading").glob("*.yaml"):
+        desk.write(f"tasks/reading/{path.name}", path.read_text(encoding="utf-8"))
+    assert desk.load()
+    said = "title: T\nformat: records\ntasks: reading\nsource: {files: {train.csv: a.csv}}\n"
+    desk.write("datasets/mine.yaml", said + "columns: {passage: 文章, question: 问题, answer: 答案}\n")
+    assert desk.load().datasets["mine"].tasks == "reading"
+    desk.write("datasets/mine.yaml", said + "columns: {question: 问题, answer: 答案}\n")
+    assert all("the dataset has no column passage" in problem.remedy for problem in desk.problems())

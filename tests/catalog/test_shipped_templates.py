@@ -8,19 +8,21 @@ from typing import Any
 import pytest
 import yaml
 
-from rc_pipeline.catalog.formats import FACTS
+from rc_pipeline.catalog.formats import FACTS, KITS
 from rc_pipeline.instructions.rendering import Rendered, TaskRenderer
 
 TASKS = Path(__file__).resolve().parents[2] / "catalog" / "tasks"
-FOLDERS = sorted(folder.name for folder in TASKS.iterdir() if folder.name in FACTS)
+KNOWN = {name: (facts.columns, facts.passage) for name, facts in FACTS.items()}
+KNOWN |= {name: (columns, "passage") for name, columns in KITS.items()}
+FOLDERS = sorted(folder.name for folder in TASKS.iterdir() if folder.name in KNOWN)
 LISTS = {"options": ["是", "否"], "answers": ["否"], "outputs": ["做完了"], "aliases": ["甲"], "history": []}
 OWN = {"label": 1, "answer": "否", "output": "做完了", "system": None}
 
 
 def row_of(folder: str) -> dict[str, Any]:
-    facts = FACTS[folder]
-    texts = {column: f"〈{column}: as it is〉" for column in facts.columns}
-    own = {column: value for column, value in {**LISTS, **OWN}.items() if column in facts.columns}
+    columns, _ = KNOWN[folder]
+    texts = {column: f"〈{column}: as it is〉" for column in columns}
+    own = {column: value for column, value in {**LISTS, **OWN}.items() if column in columns}
     return {"row_id": "a/b/0", **texts, **own}
 
 
@@ -29,7 +31,7 @@ def templates(folder: str) -> dict[str, dict[str, Any]]:
 
 
 def rendered(folder: str) -> dict[str, Rendered]:
-    row, passage = row_of(folder), FACTS[folder].passage
+    row, passage = row_of(folder), KNOWN[folder][1]
     return {name: TaskRenderer(name, told, passage).render(row) for name, told in templates(folder).items()}
 
 
@@ -47,7 +49,7 @@ def test_every_template_makes_an_instruction_with_an_answer(folder: str) -> None
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_passage_stands_in_the_input_as_it_is_where_it_can_be_cut(folder: str) -> None:
-    row, passage = row_of(folder), FACTS[folder].passage
+    row, passage = row_of(folder), KNOWN[folder][1]
     for name, made in rendered(folder).items():
         assert not passage or row[passage] not in made.instruction, name
         if passage and row[passage] in made.input:

@@ -16,7 +16,14 @@ from rc_pipeline.catalog.validation import STRICT
 from rc_pipeline.catalog.variants import variants
 from rc_pipeline.lake.canonical import canonical_json
 
-METHOD_TITLES = {"lora": "LoRA", "qlora": "QLoRA"}
+METHOD_TITLES = {
+    "lora": "LoRA",
+    "qlora": "QLoRA",
+    "lora_8bit": "LoRA on 8 bits",
+    "full": "training every weight",
+    "prefix": "prefix tuning",
+    "prompt": "prompt tuning",
+}
 
 
 class Run(BaseModel):

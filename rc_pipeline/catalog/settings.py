@@ -18,21 +18,21 @@ def _targets(value: Any) -> Any:
     raise wrong("give all-linear, a pattern, or a list of module names such as [q_proj, v_proj]")
 
 
-LOW_RANK = ("lora", "qlora")
+LOW_RANK = ("lora", "qlora", "lora_8bit")
 IN_FRONT = ("prefix", "prompt")
-RATES = {"lora": 2e-4, "qlora": 2e-4, "full": 2e-5, "prefix": 1e-2, "prompt": 1e-2}
+RATES = {"lora": 2e-4, "qlora": 2e-4, "lora_8bit": 2e-4, "full": 2e-5, "prefix": 1e-2, "prompt": 1e-2}
 
 
 class Tune(BaseModel):
     """How a model is trained."""
 
     model_config = STRICT
-    method: Literal["lora", "qlora", "full", "prefix", "prompt"] = Field(
+    method: Literal["lora", "qlora", "lora_8bit", "full", "prefix", "prompt"] = Field(
         default="lora",
-        description="lora and qlora (on a base in 4 bits) add matrices, full trains every weight, "
+        description="lora, qlora (on a base in 4 bits) and lora_8bit add matrices, full trains every weight, "
         "prefix and prompt put trained keys and values, or trained tokens, in front",
     )
-    rank: int = Field(default=8, ge=1, le=1024, description="rank of the adapter's matrices (lora, qlora)")
+    rank: int = Field(default=8, ge=1, le=1024, description="rank of the adapter's matrices (lora, qlora, lora_8bit)")
     alpha: int | None = Field(default=None, ge=1, description="scale of the adapter; twice the rank when left out")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the adapter's inputs that is dropped")
     targets: Annotated[str | list[str], BeforeValidator(_targets)] = Field(
@@ -81,6 +81,13 @@ class Tune(BaseModel):
         method = info.data.get("method")
         if wanted and method not in (None, *LOW_RANK):
             raise wrong(f"method {method} has no matrices of low rank; remove it, or use one of {', '.join(LOW_RANK)}")
+        return wanted
+
+    @field_validator("dora")
+    @classmethod
+    def _reads_the_weights(cls, wanted: bool, info: ValidationInfo) -> bool:
+        if wanted and info.data.get("method") == "lora_8bit":
+            raise wrong("weights in 8 bits cannot be read back to measure their columns; use method qlora or lora")
         return wanted
 
     @field_validator("gradient_checkpointing", "packing")

@@ -68,33 +68,36 @@ def _end_by_config(folder: Path, tokenizer: PreTrainedTokenizerFast) -> str | No
 
 
 def load_model(
-    folder: Path, *, family: str, adapter: Path | None = None, dtype: str = "auto", quantised: bool = False
+    folder: Path, *, family: str, adapter: Path | None = None, dtype: str = "auto", bits: int | None = None
 ) -> PreTrainedModel:
     """Load a base model, and an adapter on it, ready to evaluate on the best device there is.
 
-    `dtype` auto is float32 on a CPU and bfloat16 on a GPU.
+    `dtype` auto is float32 on a CPU and bfloat16 on a GPU; `bits`, 4 or 8, is what the base's weights are held in.
     """
     import torch
     from transformers.utils import logging
 
+    if adapter is not None and (adapter / "model.safetensors").is_file():
+        # Every weight was trained.
+        folder, adapter = adapter, None
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     device = best_device()
     precision = getattr(torch, dtype) if dtype != "auto" else torch.float32 if device == "cpu" else torch.bfloat16
     options: dict[str, Any] = {"dtype": precision, "attn_implementation": "sdpa"}
-    if quantised:
-        options |= {"quantization_config": _four_bits(precision), "device_map": {"": device}}
+    if bits is not None:
+        options |= {"quantization_config": _quantised(bits, precision), "device_map": {"": device}}
     model, report = architecture(family, _model_type(family, folder)).from_pretrained(
         str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True, **options
     )
     _refuse_partial_weights(folder, report)
-    if quantised:
+    if bits is not None:
         _keep_gradients_right(model)
     else:
         model.to(device)
     # Prompts are padded at the right, where no mask is needed; GPT-2 would warn of the padding that it sees.
     model.config.pad_token_id = None
     if adapter is not None:
-        model = _with_adapter(model, adapter, merge=precision == torch.float32 and not quantised)
+        model = _with_adapter(model, adapter, merge=precision == torch.float32 and bits is None)
     return model.eval()  # type: ignore[no-any-return]
 
 
@@ -175,9 +178,11 @@ def _model_type(family: str, folder: Path) -> str:
     return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type"))
 
 
-def _four_bits(compute: torch.dtype) -> Any:
+def _quantised(bits: int, compute: torch.dtype) -> Any:
     from transformers import BitsAndBytesConfig
 
+    if bits == 8:
+        return BitsAndBytesConfig(load_in_8bit=True)  # type: ignore[no-untyped-call]
     return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -219,5 +224,21 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
 
     with quiet_peft():
         adapted = PeftModel.from_pretrained(model, str(adapter), local_files_only=True)
+        if adapted.active_peft_config.is_prompt_learning:
+            base = adapted.get_base_model()
+            base.in_front = _read_in_front(adapted)
+            return base
     # In float32 a merge is exact to a millionth and halves the number of products; in bfloat16 it would round.
     return adapted.merge_and_unload() if merge else adapted
+
+
+def _read_in_front(adapted: Any) -> Any:
+    """Return the cache of what an adapter puts in front of every input: PEFT would forget any other cache for it."""
+    import torch
+
+    with torch.no_grad():
+        trained = adapted.get_prompt(1)
+        if adapted.active_peft_config.peft_type == "PREFIX_TUNING":
+            return trained
+        base = adapted.get_base_model()
+        return base(inputs_embeds=trained.to(base.dtype), use_cache=True).past_key_values

@@ -19,7 +19,10 @@ BATCH_TOKENS = 32_768
 
 @dataclass
 class Prefill:
-    """Prompts behind the model: their cache, lengths, which positions are real, and the logits that follow."""
+    """Prompts behind the model: their cache, lengths, which positions are real, and the logits that follow.
+
+    What an adapter puts in front counts as part of each prompt.
+    """
 
     cache: Any
     lengths: torch.Tensor
@@ -34,13 +37,20 @@ class Prefill:
 
 def read_prompts(model: Any, prompts: Sequence[Sequence[int]], pad_id: int) -> Prefill:
     """Run the prompts through the model."""
+    import copy
+
     import torch
 
+    front = copy.deepcopy(getattr(model, "in_front", None))
+    in_front = 0 if front is None else front.get_seq_length()
+    if front is not None:
+        front.batch_repeat_interleave(len(prompts))
     longest = max(map(len, prompts))
     ids = torch.tensor([[*prompt, *[pad_id] * (longest - len(prompt))] for prompt in prompts], device=model.device)
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=model.device)
-    result = model(input_ids=ids, logits_to_keep=lengths[:, None] - 1, use_cache=True)
-    mask = (torch.arange(longest, device=model.device)[None] < lengths[:, None]).long()
+    result = model(input_ids=ids, logits_to_keep=lengths[:, None] - 1, past_key_values=front, use_cache=True)
+    lengths = lengths + in_front
+    mask = (torch.arange(longest + in_front, device=model.device)[None] < lengths[:, None]).long()
     return Prefill(result.past_key_values, lengths, mask, result.logits[:, 0].float())
 
 

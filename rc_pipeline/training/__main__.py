@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 def work(spec: dict[str, Any], progress: Progress) -> Outcome:
     """Train, with no more imported than this spec needs."""
     from rc_pipeline.models.loading import prepare_process
+    from rc_pipeline.training.methods import BITS
     from rc_pipeline.training.run import train
 
-    prepare_process(bitsandbytes=spec["tune"]["method"] == "qlora")
+    prepare_process(bitsandbytes=spec["tune"]["method"] in BITS)
     return train(spec, progress)
 
 

@@ -13,12 +13,16 @@ class TuneError(ValueError):
     """Tuning settings that the base model cannot follow."""
 
 
+# The bits that a method holds the base model in.
+BITS = {"qlora": 4, "lora_8bit": 8}
+
+
 def load_base(base: Mapping[str, Any], tune: Mapping[str, Any]) -> Any:
     """Load a base model in the precision that its method trains in."""
     # Steps of the optimiser are too small for the eight bits of a bfloat16 weight.
     precise = tune["method"] == "full" or tune.get("precision") == "fp32"
     dtype = "float32" if precise else "bfloat16" if tune.get("precision") == "bf16" else "auto"
-    return load_model(Path(base["folder"]), family=base["family"], dtype=dtype, quantised=tune["method"] == "qlora")
+    return load_model(Path(base["folder"]), family=base["family"], dtype=dtype, bits=BITS.get(tune["method"]))
 
 
 def virtual_tokens(tune: Mapping[str, Any]) -> int:
@@ -70,4 +74,4 @@ def _config(model: Any, tune: Mapping[str, Any]) -> Any:
 
 
 def _is_product(part: Any) -> bool:
-    return type(part).__name__ in {"Linear", "Conv1D", "Linear4bit"}
+    return type(part).__name__ in {"Linear", "Conv1D", "Linear4bit", "Linear8bitLt"}

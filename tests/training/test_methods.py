@@ -19,6 +19,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "rslora": {"method": "lora", "rslora": True},
     "dora": {"method": "lora", "dora": True},
     "qlora": {"method": "qlora"},
+    "lora_8bit": {"method": "lora_8bit"},
     "full": {"method": "full", "learning_rate": 1e-3},
     "prefix": {"method": "prefix", "virtual_tokens": 20, "learning_rate": 0.2},
     "prompt": {"method": "prompt", "virtual_tokens": 20, "learning_rate": 0.2},

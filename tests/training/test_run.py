@@ -286,7 +286,7 @@ def test_nf4_gradients_survive_a_forward_pass_without_gradients(llama: Path, tmp
     from rc_pipeline.training.methods import add_weights
 
     spec = training_spec(llama, tmp_path, instructions(8))
-    model = add_weights(load_model(llama, family="llama", quantised=True), spec["tune"], seed=0)
+    model = add_weights(load_model(llama, family="llama", bits=4), spec["tune"], seed=0)
     ids = torch.arange(5, 25).reshape(2, 10)
 
     def gradient() -> torch.Tensor:

@@ -28,6 +28,7 @@ def prediction_spec(work: Work) -> dict[str, JSON]:
         "base": base_spec(work),
         "adapter": str(work.folder("adapter")) if tuned else None,
         "prompt": settings["prompt"],
+        "experiment": settings["answer"]["template"] is not None,
         "instructions": [str(work.folder("instructions") / f"{split}.parquet")],
         "rows": settings["rows"],
         "shots": shots_spec(work),

@@ -155,6 +155,9 @@ class Answer(BaseModel):
     """How answers are drawn from a model."""
 
     model_config = STRICT
+    template: Annotated[str, reference("prompts")] | None = Field(
+        default=None, description="an experiment: ask with another prompt template than the one that was trained with"
+    )
     max_new_tokens: int = Field(default=32, ge=1, description="longest answer in free text")
     batch_size: int = Field(default=32, ge=1, description="questions at a time")
     temperature: float = Field(default=0.0, ge=0, le=10, description="0 writes the likeliest; above, chance has a say")

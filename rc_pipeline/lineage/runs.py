@@ -60,7 +60,7 @@ def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
     files = _weights_in_place(card, inbox)
     # A resolved run names its template; the model's own is filled in when the study names none.
     template = str(run.prompt.template)
-    prompt = catalog.prompts[template].model_dump(mode="json", exclude={"description"}) | {"name": template}
+    prompt = _prompt(catalog, template)
     origins = {
         "": run_origin(catalog, run),
         "prompt": catalog.origin("prompts", template),
@@ -86,6 +86,9 @@ def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
                 for name in run.train_on for split in catalog.datasets[name].train_splits},
             files=files, code=CODE["adapters"], origins=origins, about=about,
         )  # fmt: skip
+    if run.answer.template is not None:
+        common["prompt"] = _prompt(catalog, run.answer.template)
+        origins = origins | {"prompt": catalog.origin("prompts", run.answer.template)}
     for eval_set, rows in run.evaluate_on.items():
         name, split = eval_set.split("/")
         asked_by = {"rows": run_origin(catalog, run, eval_set)}
@@ -107,6 +110,10 @@ def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
             needs={"predictions": Need(f"predictions/{key}"), "instructions": instructions},
             code=CODE["scores"], origins={"": origins[""]} | asked_by, about=about,
         )  # fmt: skip
+
+
+def _prompt(catalog: Catalog, name: str) -> dict[str, Any]:
+    return catalog.prompts[name].model_dump(mode="json", exclude={"description"}) | {"name": name}
 
 
 def _shot_needs(run: Run, *datasets: str) -> dict[str, Need]:

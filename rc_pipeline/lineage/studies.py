@@ -91,5 +91,5 @@ def _run_facts(label: str, run: Run) -> dict[str, JSON]:
     return {
         "label": label, "run": run.name, "model": run.model, "title": run.title, "tuned": tune is not None,
         "method": None if run.tune is None else run.tune.method, "tune": tune,
-        "prompt": run.prompt.model_dump(mode="json"),
+        "prompt": run.prompt.model_dump(mode="json") | {"asked_with": run.answer.template},
     }  # fmt: skip

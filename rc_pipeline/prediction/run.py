@@ -73,7 +73,7 @@ def _refuse_other_prompt(spec: Mapping[str, Any], form: Form, tokenizer: PreTrai
     from rc_pipeline.models.loading import adapter_prompt
     from rc_pipeline.prompting.reading import read_prompt
 
-    if spec["adapter"] is None:
+    if spec["adapter"] is None or spec.get("experiment"):
         return
     # Read again, so that what a template leaves out equals its default.
     trained, asked = read_prompt(adapter_prompt(Path(spec["adapter"])), tokenizer).to_dict(), form.to_dict()
@@ -86,7 +86,8 @@ def _refuse_other_prompt(spec: Mapping[str, Any], form: Form, tokenizer: PreTrai
         raise PromptMismatch(
             f"{spec['adapter']}/prompt.json: the adapter of run {spec['run']} learnt with another prompt than it is "
             f"asked with; they differ in {', '.join(different)}. "
-            f"Use prompt.template {trained.get('name')!r}, or train again."
+            f"Use prompt.template {trained.get('name')!r}, or train again; to ask so on purpose, name the template in "
+            "answer.template."
         )
 
 

@@ -35,8 +35,12 @@ class Contender:
     @property
     def prompt(self) -> str:
         """The prompt template, and how many solved examples stand in front of a question."""
-        template, shots = self.settings.get("prompt.template", NO_PROMPT), self.settings.get("prompt.shots")
-        return f"{template}, {shots} {self.settings.get('prompt.shots_by', '')} shots" if shots else str(template)
+        told, shots = [str(self.settings.get("prompt.template", NO_PROMPT))], self.settings.get("prompt.shots")
+        if self.settings.get("prompt.asked_with"):
+            told.append(f"asked with {self.settings['prompt.asked_with']}")
+        if shots:
+            told.append(f"{shots} {self.settings.get('prompt.shots_by', '')} shots")
+        return ", ".join(told)
 
     @property
     def tuning(self) -> str:

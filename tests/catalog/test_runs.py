@@ -123,3 +123,21 @@ def test_a_run_has_the_mixture_of_its_study_unless_it_has_its_own(desk) -> None:
     assert (runs["tuned"].mixture.rows, runs["own"].mixture.rows, runs["base"].mixture) == (40, 9, None)
     desk.edit("studies/first.yaml", "{rows: 40}", "{temperature: 2.0}")
     assert "the shares in train_on decide" in str([problem.remedy for problem in desk.problems()])
+
+
+def test_another_template_for_the_answers_is_another_run_that_trains_with_its_own(desk, tmp_path) -> None:
+    from rc_pipeline.lineage import load_lineage
+
+    desk.edit(
+        "studies/first.yaml",
+        "ablations:",
+        "  odd: {model: tiny, tune: {rank: 4, learning_rate: 5e-3}, answer: {template: chat}}\nablations:",
+    )
+    nodes = load_lineage(desk.root, tmp_path).graph.nodes
+    assert nodes["adapters/odd"].settings["prompt"] == nodes["adapters/tuned"].settings["prompt"]
+    asked = {run: nodes[f"predictions/{run}/stories/valid"].settings["prompt"]["name"] for run in ("tuned", "odd")}
+    assert asked == {"tuned": "plain", "odd": "chat"}
+    assert nodes["predictions/odd/stories/valid"].origins["prompt"] == "catalog/prompts/chat.json"
+    desk.edit("studies/first.yaml", "{template: chat}", "{template: chatt}")
+    (problem,) = desk.problems()
+    assert "did you mean chat?" in problem.remedy

@@ -55,7 +55,7 @@ def test_an_adapter_is_never_asked_with_another_prompt(llama: Path, tmp_path: Pa
     adapter.mkdir()
     (adapter / "prompt.json").write_text(json.dumps(PROMPT | {"prompt_no_input": "{instruction} Answer:"}))
 
-    with pytest.raises(PromptMismatch, match="prompt_no_input"):
+    with pytest.raises(PromptMismatch, match=r"(?s)prompt_no_input.*name the template in answer\.template"):
         run(spec_of(llama, tmp_path, mixed(), adapter=str(adapter)))
 
 
@@ -226,6 +226,18 @@ def test_a_tuned_adapter_answers_what_it_learnt(llama: Path, tmp_path: Path) -> 
     right = predictions(spec).join(frame, on="instruction_id").filter(pl.col("answer") == pl.col("output"))
     assert right.height > 30
     assert predictions(spec)["finished"].sum() > 40
+
+
+def test_an_adapter_is_asked_with_another_prompt_where_that_is_the_experiment(llama: Path, tmp_path: Path) -> None:
+    frame = instructions(8)
+    learnt = training_spec(llama, tmp_path / "train", frame)
+    train(learnt, Progress("training", [].append))
+    other = PROMPT | {"prompt_input": "{instruction}\n{input}\nAnswer:"}
+    spec = spec_of(llama, tmp_path, frame, adapter=learnt["out"], prompt=other, experiment=True)
+
+    run(spec)
+
+    assert predictions(spec)["problem"].null_count() == 8
 
 
 CHATS = (

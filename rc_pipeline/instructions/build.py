@@ -35,6 +35,13 @@ class _Uses:
     evaluate: dict[str, TaskRenderer]
     held_out: dict[str, TaskRenderer]
 
+    def sets(self, split: str, *, training: bool) -> dict[str, dict[str, TaskRenderer]]:
+        """Return what is made of a split: one set to train on, or one to ask and one for each held-out template."""
+        if training:
+            return {split: self.train}
+        other = {f"{split}{ASKED_WITH}{name}": {name: renderer} for name, renderer in self.held_out.items()}
+        return {split: self.evaluate} | other
+
 
 def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     *,
@@ -55,14 +62,8 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     out: Path,
 ) -> Outcome:
     """Write the instructions of every split present, the rows left out, and figures about both."""
-    present = [split for split in splits if split_is_present(tables, passages, split)]
-    twice = sorted(set(present) & set(holdout))
-    if twice:
-        raise InstructionsError(
-            [f"dataset {dataset}: holdout.{split}: the data has this split; remove it" for split in twice]
-        )
-    if present:
-        present += sorted(holdout)
+    there = [split for split in splits if split_is_present(tables, passages, split)]
+    present = _with_held_out(dataset, there, holdout)
     uses = _uses(columns, passage_column, templates, [split in train_splits for split in present])
     if not present:
         raise InstructionsError([f"dataset {dataset}: tables: none of {', '.join(splits)}; build the tables again"])
@@ -76,12 +77,10 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
 
     texts = (_texts(batch, content_of(fmt, columns), seed) for batch in batches(*taught))
     repeats = find_duplicates(texts, near=duplicates == "drop_near")
+    weights = {name: float(templates[name].get("weight", 1.0)) for name in uses.train}
     for split in present:
-        weights = {name: float(templates[name].get("weight", 1.0)) for name in uses.train}
-        sets = {split: uses.train} if split in train_splits else {split: uses.evaluate}
-        if split not in train_splits:
-            sets |= {f"{split}{ASKED_WITH}{name}": {name: renderer} for name, renderer in uses.held_out.items()}
-        for name, renderers in sets.items():
+        training = split in train_splits
+        for name, renderers in uses.sets(split, training=training).items():
             written.append(
                 write_instructions(
                     rows=batches(split),
@@ -89,14 +88,13 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
                     dataset=dataset,
                     split=name,
                     renderers=renderers,
-                    weights=weights if split in train_splits else {},
+                    weights=weights if training else {},
                     seed=seed,
                     answered=split not in unanswered,
-                    repeats=repeats if split in train_splits and duplicates != "keep" else {},
+                    repeats=repeats if training and duplicates != "keep" else {},
                     path=out / f"{name}.parquet",
                 )
             )
-    files = {"instructions": [f"{each.split}.parquet" for each in written], "dropped_rows": ["dropped.parquet"]}
     if shot_rows:
         every = {**uses.train, **uses.evaluate, **uses.held_out}
         write_shots(batches(*taught), every, shot_rows, seed, out / SHOTS)
@@ -105,8 +103,18 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
     return Outcome(
         metadata=metadata(written, out) | _repeats(repeats),
         checks=checks(written, out),
-        tables=files,
+        tables={"instructions": [f"{each.split}.parquet" for each in written], "dropped_rows": ["dropped.parquet"]},
     )
+
+
+def _with_held_out(dataset: str, there: list[str], holdout: Mapping[str, float]) -> list[str]:
+    """Return the splits that there are and those to be held out of them, which must be others."""
+    twice = sorted(set(there) & set(holdout))
+    if twice:
+        raise InstructionsError(
+            [f"dataset {dataset}: holdout.{split}: the data has this split; remove it" for split in twice]
+        )
+    return [*there, *sorted(holdout)] if there else []
 
 
 def _texts(batch: pl.DataFrame, content: Content, seed: int) -> pl.DataFrame:

@@ -102,10 +102,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[Hub]:
+def serving(handler: type[Handler] = Handler) -> Iterator[Hub]:
+    """Serve a hub whose files and rules the caller fills in."""
     hub = Hub()
-    handler = type("ThisHandler", (Handler,), {"hub": hub})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("ThisHandler", (handler,), {"hub": hub})) as http:
         thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         hub.url = f"http://127.0.0.1:{http.server_port}"

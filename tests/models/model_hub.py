@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
-
-from tests.corpora.hub_server import ID, Handler, Hub
+from tests.corpora.hub_server import ID, Handler
 
 
 class ModelHandler(Handler):
@@ -24,17 +19,3 @@ class ModelHandler(Handler):
         if isinstance(value, dict) and "sha" in value:
             value["siblings"] = [{"rfilename": name} for name in sorted(self.hub.files)]
         super().json(value)
-
-
-@contextmanager
-def serving_models() -> Iterator[Hub]:
-    """Serve a hub whose files and rules the caller fills in."""
-    hub = Hub()
-    handler = type("ThisHandler", (ModelHandler,), {"hub": hub})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        hub.url = f"http://127.0.0.1:{http.server_port}"
-        yield hub
-        http.shutdown()
-        thread.join()

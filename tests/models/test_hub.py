@@ -12,8 +12,8 @@ from rc_pipeline.lake.outcome import Outcome
 from rc_pipeline.models.base import BaseModelError, base_folder, write_base
 from rc_pipeline.models.hub import HubError
 from rc_pipeline.models.loading import load_model, load_tokenizer
-from tests.corpora.hub_server import ID, REVISION, Hub
-from tests.models.model_hub import serving_models
+from tests.corpora.hub_server import ID, REVISION, Hub, serving
+from tests.models.model_hub import ModelHandler
 from tests.models.upstream import write_gpt2, write_minicpm
 
 
@@ -27,7 +27,7 @@ def online(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with serving_models() as served:
+    with serving(ModelHandler) as served:
         monkeypatch.setenv("HF_ENDPOINT", served.url)
         put(served, write_gpt2(tmp_path / "upstream").folder)
         yield served

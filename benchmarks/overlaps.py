@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -23,10 +22,10 @@ import venv
 from pathlib import Path
 
 import numpy as np
+from measuring import run_alone
 
 PEER = "datasketch==2.0.0"
 VOCABULARY, PASSAGE_WORDS, QUESTION_WORDS, ROWS_A_GROUP = 60_000, 400, 12, 2_000
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "RAYON_NUM_THREADS": "1"}
 START = """
 import json, os, sys, time
 from pathlib import Path
@@ -110,7 +109,7 @@ def main() -> None:
             ("evaluation rows against training rows", OURS),
             ("duplicates in training rows", DUPLICATES),
         ):
-            done = _run([sys.executable, "-c", START + code, str(folder / "all")])
+            done = run_alone([sys.executable, "-c", START + code, str(folder / "all")])
             speed = f"{options.rows / done['seconds']:.0f} training rows/s"
             print(f"{name}: {done['seconds']:.1f} s, {speed}, peak memory {done['mebibytes']:.0f} MiB")
 
@@ -122,8 +121,8 @@ def _compare(folder: Path, rows: int, repeats: int) -> None:
     subprocess.run([python, "-m", "pip", "install", "--quiet", PEER], check=True)
     speeds: dict[str, list[float]] = {"this project": [], "one row at a time": []}
     for _ in range(repeats):
-        ours = _run([sys.executable, "-c", START + OURS, str(folder / "few")])
-        theirs = _run([python, "-c", START + THEIRS, str(folder / "few")])
+        ours = run_alone([sys.executable, "-c", START + OURS, str(folder / "few")])
+        theirs = run_alone([python, "-c", START + THEIRS, str(folder / "few")])
         for name, done in zip(speeds, (ours, theirs), strict=True):
             speeds[name].append(rows / done["seconds"])
     for name, measured in speeds.items():
@@ -134,15 +133,6 @@ def _compare(folder: Path, rows: int, repeats: int) -> None:
     for kind, found in ours["found"].items():
         other = theirs["found"][kind]
         print(f"{kind}: {len(found)} and {len(other)} rows, {len(set(found) & set(other))} of them the same")
-
-
-def _run(command: list[str]) -> dict:
-    """Run a measurement on one core and return what it printed last."""
-    environment = {**os.environ, **ONE_THREAD}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stdout + done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _write_rows(folder: Path, rows: int, asked: int) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -24,12 +23,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from measuring import run_alone
 
 PEERS = ("scikit-learn==1.9.1", "bm25s==0.3.16")
 VOCABULARY, MEAN_CHARACTERS, DOCUMENTS_A_QUESTION, ALIASES = 60_000, 14_000, 7, 12
 DOCUMENTS_A_GROUP = 2_000
 TOKENS, WINDOW_TOKENS = 512, 100
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 ONE_CORE = """
 import json, os, sys, time
 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -105,10 +104,10 @@ def main() -> None:
         speeds: dict[str, list[float]] = {"this project": [], "scikit-learn": [], "bm25s": []}
         python = _peers(folder) if options.asked else None
         for _ in range(options.repeats):
-            ours = _run([sys.executable, "-c", ONE_CORE + OURS, str(folder), str(TOKENS), str(WINDOW_TOKENS)])
+            ours = run_alone([sys.executable, "-c", ONE_CORE + OURS, str(folder), str(TOKENS), str(WINDOW_TOKENS)])
             speeds["this project"].append(pairs / ours["seconds"])
             for peer in ("scikit-learn", "bm25s") if python else ():
-                theirs = _run([python, "-c", ONE_CORE + THEIRS, str(folder), peer, str(TOKENS)])
+                theirs = run_alone([python, "-c", ONE_CORE + THEIRS, str(folder), peer, str(TOKENS)])
                 speeds[peer].append(theirs["pairs"] / theirs["seconds"])
     base = statistics.median(speeds["this project"])
     for name, measured in speeds.items():
@@ -117,15 +116,6 @@ def main() -> None:
             spread = f"{min(measured):.0f} to {max(measured):.0f}"
             print(f"{name:14} median {median:7.0f} pairs/s  ({spread})  this project: {base / median:5.1f} x")
     print(f"peak memory of the stage: {ours['mebibytes']:.0f} MiB\n{ours['recall']}")
-
-
-def _run(command: list[str]) -> dict:
-    """Run a measurement on one core and return what it printed last."""
-    environment = {**os.environ, **ONE_THREAD}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stdout + done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _peers(folder: Path) -> str:

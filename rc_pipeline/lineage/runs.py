@@ -14,7 +14,7 @@ from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.graph import Need, Node
 from rc_pipeline.lake.outcome import JSON
 from rc_pipeline.lineage.facts import SHOTS, about_of
-from rc_pipeline.models.families import NOT_YET, read_in_place, wanted
+from rc_pipeline.models.families import read_in_place, wanted
 from rc_pipeline.stages import CODE
 
 SHIPPED = PROJECT / "rc_pipeline" / "models"
@@ -70,8 +70,6 @@ def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
     common: dict[str, JSON] = {"prompt": prompt, "context_tokens": card.context_tokens, "family": card.family}
     base = {"base": Need(f"base_models/{run.model}")}
     about: dict[str, JSON] = {"title": run.title, "kinds": [card.family]}
-    if card.family in NOT_YET:
-        about["not_yet"] = f"family {card.family}: models with an encoder cannot be tuned or asked yet; use a decoder"
     shots: dict[str, Any] | None = None
     if run.prompt.shots:
         shots = run.prompt.model_dump(exclude={"template"}) | {"seed": run.seed}

@@ -10,8 +10,8 @@ NATIVE = "native"
 LOADED_AS = {"chatglm2": "glm", "minicpm": "granite"}
 # What `model_type` is in the config.json of an original checkpoint, where it is not the family's name.
 MODEL_TYPES = {"chatglm2": "chatglm"}
-# Checkpoints of these can be brought in and loaded; training and prediction are for decoders alone.
-NOT_YET = ("t5",)
+# Families whose encoder reads the prompt, a text with an end of its own, and whose decoder writes the answer.
+ENCODER_DECODERS = frozenset({"t5"})
 SAFE_WEIGHTS = frozenset({"model.safetensors", "model.safetensors.index.json"})
 
 

@@ -35,6 +35,8 @@ class ChatPrompt:
     name: str
     text: str
     tokenizer: PreTrainedTokenizerBase = field(compare=False, repr=False)
+    # Set by the model that reads it; no part of the template.
+    ends_prompt: bool = False
     end_of_answer: str | None = field(init=False, compare=False)
     _around: tuple[str, str] = field(init=False, compare=False)
     _mark: str = field(default_factory=lambda: token_hex(8), init=False, compare=False, repr=False)

@@ -73,6 +73,10 @@ class Form(Protocol):
         """Whether it writes the beginning of a text itself, such as BOS."""
 
     @property
+    def ends_prompt(self) -> bool:
+        """Whether a prompt is ended as a text is, for the encoder that reads it; its answer is another text."""
+
+    @property
     def end_of_answer(self) -> str | None:
         """The special token that ends an answer; None for the tokenizer's EOS."""
 

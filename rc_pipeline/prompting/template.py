@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from functools import cached_property, lru_cache
 from string import Formatter
 from typing import Any
@@ -42,6 +42,8 @@ class Prompt:
     turn: str | None = None
     separator: str = "\n\n"
     strip: bool = False
+    # Set by the model that reads it; no part of the file.
+    ends_prompt: bool = False
 
     begun = False
     end_of_answer = None
@@ -63,7 +65,7 @@ class Prompt:
         name = name if name is not None else str(data.get("name", "prompt"))
         given: dict[str, Any] = {}
         wrong = []
-        for field in fields(cls)[1:]:
+        for field in _in_file(cls)[1:]:
             value = data.get(field.name)
             if value is None and field.default is not MISSING:
                 continue
@@ -77,7 +79,7 @@ class Prompt:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the template as plain data that `from_dict` reads back, defaults left out."""
-        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
+        return {each.name: value for each in _in_file(self) if (value := getattr(self, each.name)) != each.default}
 
     def compose(self, dialogue: Dialogue) -> Composed:
         """Write a dialogue down up to where the answer comes."""
@@ -157,6 +159,10 @@ class Prompt:
                 f"prompt {self.name} has no place for earlier turns ({len(dialogue.history)} of them); "
                 "use a prompt template with `turn`, or leave the history out",
             )
+
+
+def _in_file(prompt: Prompt | type[Prompt]) -> list[Field[Any]]:
+    return [field for field in fields(prompt) if field.name != "ends_prompt"]
 
 
 @lru_cache(maxsize=256)

@@ -38,6 +38,7 @@ class TextEncoder:
                 "answers need an end, so name one in tokenizer_config.json"
             )
         self.end_id = int(self._backend.token_to_id(self.end_text))
+        self._back = [int(tokenizer.eos_token_id)] if form.ends_prompt else []
         before, self._after = form.around_answer()
         # A tokenizer that marks the beginning of every text with a space would make two of them.
         self._before = before[1:] if before.startswith(" ") and self._marks_spaces() else before
@@ -63,9 +64,9 @@ class TextEncoder:
         return None
 
     def prompts(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the ids of whole prompts, begun as the tokenizer begins a text."""
+        """Return the ids of whole prompts, begun as the tokenizer begins a text; an encoder's are ended too."""
         encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [self._begun(self._real(encoding.ids)) for encoding in encodings]
+        return [self._framed(self._real(encoding.ids)) for encoding in encodings]
 
     def token_ends(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the characters of each text where its tokens end."""
@@ -87,9 +88,11 @@ class TextEncoder:
             for text, output in zip(texts, outputs, strict=True)
         ]
 
-    def _begun(self, ids: list[int]) -> list[int]:
-        # A template that writes its BOS out has it already.
-        return ids if ids[: len(self._front)] == self._front else [*self._front, *ids]
+    def _framed(self, ids: list[int]) -> list[int]:
+        # A template that writes its BOS or its end out has it already.
+        front = [] if ids[: len(self._front)] == self._front else self._front
+        back = [] if ids[len(ids) - len(self._back) :] == self._back else self._back
+        return [*front, *ids, *back] if front or back else ids
 
     def _own(self, text: str) -> str:
         return text if self._named is None else self._named.sub(lambda found: self._stand_ins[found.group()], text)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rc_pipeline.prompting.encoding import encode
+from rc_pipeline.prompting.reading import read_prompt
 from rc_pipeline.prompting.template import Prompt
 from rc_pipeline.prompting.tokens import TextEncoder, front_ids
 from tests.prompting.conftest import NAMES
@@ -76,6 +77,24 @@ def test_an_answer_s_leading_space_is_not_doubled_where_the_tokenizer_marks_begi
     assert TextEncoder(bytewise, TALK).answers(["Ann"]) == [
         [*bytewise(" Ann ", add_special_tokens=False)["input_ids"], bytewise.eos_token_id]
     ]
+
+
+@pytest.mark.parametrize("last", ["", "</s>"])
+def test_a_prompt_for_an_encoder_ends_once_as_a_text_does_and_its_answer_too(
+    tokenizer: PreTrainedTokenizerFast, last: str
+) -> None:
+    row = {"instruction": "ask", "input": "words", "output": "Ann"}
+    prompt = read_prompt(
+        {"name": "p", "prompt_input": f"{{instruction}} {{input}}{last}", "prompt_no_input": "", "response_split": ""},
+        tokenizer,
+        ends_prompt=True,
+    )
+    end, encoded = tokenizer.eos_token_id, encode(row, tokenizer, prompt, max_tokens=99)
+    said = [*front_ids(tokenizer), *tokenizer("ask words", add_special_tokens=False)["input_ids"], end]
+    assert encoded.ids[: encoded.prompt_tokens] == said
+    assert encoded.ids[encoded.prompt_tokens :] == TextEncoder(tokenizer, prompt).answers(["Ann"])[0]
+    assert encode(row, tokenizer, prompt, max_tokens=len(encoded.ids)).ids == encoded.ids
+    assert read_prompt(prompt.to_dict(), tokenizer, ends_prompt=True) == prompt
 
 
 def test_the_tokenizer_itself_is_left_as_it_was(bytewise: PreTrainedTokenizerFast) -> None:

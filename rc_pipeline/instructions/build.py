@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from rc_pipeline.instructions.asked import asked_batches, never_asked
 from rc_pipeline.instructions.drawing import row_order
 from rc_pipeline.instructions.duplicates import Duplicate, find_duplicates
 from rc_pipeline.instructions.errors import InstructionsError
@@ -75,6 +76,14 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
         for name in names:
             yield from split_batches(tables, passages, name, columns, kept)
 
+    def asked(split: str) -> Iterator[pl.DataFrame]:
+        return asked_batches(tables, passages, split, columns=columns, passage_column=passage_column, holdout=kept)
+
+    def without(split: str, *, training: bool) -> list[tuple[str, str]]:
+        if split in holdout:
+            return []
+        return left_out(passages, split) if training else never_asked(tables, passages, split)
+
     texts = (_texts(batch, content_of(fmt, columns), seed) for batch in batches(*taught))
     repeats = find_duplicates(texts, near=duplicates == "drop_near")
     weights = {name: float(templates[name].get("weight", 1.0)) for name in uses.train}
@@ -83,8 +92,8 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
         for name, renderers in uses.sets(split, training=training).items():
             written.append(
                 write_instructions(
-                    rows=batches(split),
-                    left_out=[] if split in holdout else left_out(passages, split),
+                    rows=batches(split) if training else asked(split),
+                    left_out=without(split, training=training),
                     dataset=dataset,
                     split=name,
                     renderers=renderers,

@@ -31,7 +31,7 @@ def metadata(written: Sequence[Written], out: Path) -> dict[str, JSON]:
 def _examples(written: Sequence[Written], out: Path) -> str:
     """Return the first instruction of every template, its passage marked."""
     files = [out / f"{each.split}.parquet" for each in written]
-    firsts = pl.concat([pl.scan_parquet(file).unique("template", keep="first") for file in files])
+    firsts = pl.concat([pl.scan_parquet(file).unique("template", keep="first") for file in files], how="diagonal")
     rows = firsts.unique("template", keep="first", maintain_order=True).sort("template").collect()
     return preview_markdown(rows.iter_rows(named=True))
 

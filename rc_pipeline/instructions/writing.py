@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from rc_pipeline.instructions.asked import ASKED_SCHEMA
 from rc_pipeline.instructions.drawing import draw_template, row_order
 from rc_pipeline.instructions.duplicates import Duplicate
 from rc_pipeline.instructions.errors import InstructionsError
@@ -79,12 +80,13 @@ def write_instructions(  # noqa: PLR0913 - by name, all of them
 
     dropped: list[tuple[str, str | None, str]] = [(row_id, None, reason) for row_id, reason in left_out]
     written = Written(split, answered, repeats, rows=len(dropped), dropped=dropped)
-    schema = _arrow(pl.DataFrame(schema=SCHEMA)).schema
+    columns = SCHEMA if weights else SCHEMA | ASKED_SCHEMA
+    schema = _arrow(pl.DataFrame(schema=columns)).schema
     path.parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in rows:
             rendered = _render(batch, renderers, weights, seed, written)
-            frame = pl.DataFrame(rendered, schema=SCHEMA)
+            frame = pl.DataFrame(rendered, schema=columns)
             frame = frame.with_columns(dataset=pl.lit(dataset), split=pl.lit(split))
             writer.write_table(_arrow(frame))
             if len(written.failures) >= FAILURES_KEPT:
@@ -157,8 +159,9 @@ def _why_not_trainable(rendered: Rendered) -> str | None:
 
 def _instruction(row: Mapping[str, Any], renderer: TaskRenderer, rendered: Rendered, seed: int) -> dict[str, Any]:
     start, end = rendered.passage or (-1, -1)
-    return {
-        "instruction_id": f"{row['row_id']}:{renderer.name}",
+    asked = {name: row.get(name) for name in ASKED_SCHEMA}
+    return asked | {
+        "instruction_id": ":".join((row["row_id"], renderer.name, *filter(None, [asked["document"]]))),
         "row_id": row["row_id"],
         "template": renderer.name,
         "language": renderer.language,

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from rc_pipeline.instructions.asked import ASKED_SCHEMA
 from rc_pipeline.instructions.build import SCHEMA, build_instructions
 from rc_pipeline.instructions.errors import InstructionsError
 from rc_pipeline.lake.frames import write_parquet
@@ -90,8 +91,8 @@ def test_splits_that_the_tables_lack_are_left_out(cosmos: Path, tmp_path: Path) 
 def test_instructions_carry_the_ids_of_the_whole_lineage(cosmos: Path, tmp_path: Path) -> None:
     build(cosmos, tmp_path / "out")
     valid = read(tmp_path / "out", "valid")
-    assert valid.schema == read(tmp_path / "out", "train").schema
-    assert valid.columns == list(SCHEMA)
+    assert list(read(tmp_path / "out", "train").columns) == list(SCHEMA)
+    assert dict(valid.schema) == SCHEMA | ASKED_SCHEMA
     first = valid.row(1, named=True)
     assert first["instruction_id"] == "cosmos/valid/1:choose"
     assert (first["row_id"], first["dataset"], first["split"], first["template"], first["language"]) == (
@@ -154,7 +155,7 @@ def test_rows_that_cannot_be_trained_on_are_dropped_with_reasons_and_counted(cos
     assert all(check.passed for check in outcome.checks)
 
 
-def test_questions_without_a_passage_are_dropped_and_counted(trivia: tuple[Path, Path], tmp_path: Path) -> None:
+def test_questions_without_a_passage_are_asked_and_teach_nothing(trivia: tuple[Path, Path], tmp_path: Path) -> None:
     tables, passages = trivia
     splits = ["wikipedia-train", "wikipedia-dev", "wikipedia-test", "web-dev"]
     outcome = build(
@@ -165,18 +166,19 @@ def test_questions_without_a_passage_are_dropped_and_counted(trivia: tuple[Path,
     assert outcome.tables["instructions"] == [f"{split}.parquet" for split in splits[:3]]
     assert {key: value for key, value in outcome.metadata.items() if "rows:" in key or "dropped" in key} == {
         "rows: wikipedia-train": 3,
-        "rows: wikipedia-dev": 3,
-        "rows: wikipedia-test": 3,
-        "dropped: no_evidence": 3,
-        "dropped": 3,
+        "rows: wikipedia-dev": 4,
+        "rows: wikipedia-test": 4,
+        "dropped: no_evidence": 1,
+        "dropped": 1,
     }
     dev = read(tmp_path / "out", "wikipedia-dev")
-    assert dev["choices"].to_list() == [[]] * 3
-    assert dev["gold_label"].to_list() == [None] * 3
-    assert dev["output"].to_list() == ["Lisbon", "Abraham Lincoln", "bon"]
+    assert dev["choices"].to_list() == [[]] * 4
+    assert dev["gold_label"].to_list() == [None] * 4
+    assert dev["output"].to_list() == ["Lisbon", "Abraham Lincoln", "bon", "x"]
     assert dev["gold_answers"].to_list()[0] == ["lisbon", "lisboa", "Olisipo"]
-    assert dev["passage_start"].to_list() == [0] * 3
-    assert read(tmp_path / "out", "wikipedia-test")["output"].to_list() == [None] * 3
+    assert dev["passage_start"].to_list() == [0, 0, 0, -1]
+    assert dev["input"].to_list()[3] == ""
+    assert read(tmp_path / "out", "wikipedia-test")["output"].to_list() == [None] * 4
 
 
 def test_the_same_inputs_give_the_same_values_and_another_seed_another_order(cosmos: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rc_pipeline.models.families import NATIVE
+from rc_pipeline.models.families import ENCODER_DECODERS, NATIVE
 
 if TYPE_CHECKING:
     import torch
@@ -94,8 +94,9 @@ def load_model(
         _keep_gradients_right(model)
     else:
         model.to(device)
-    # Prompts are padded at the right, where no mask is needed; GPT-2 would warn of the padding that it sees.
-    model.config.pad_token_id = None
+    if family not in ENCODER_DECODERS:
+        # Prompts are padded at the right, where no mask is needed; GPT-2 would warn of the padding that it sees.
+        model.config.pad_token_id = None
     if adapter is not None:
         model = _with_adapter(model, adapter, merge=precision == torch.float32 and bits is None)
     return model.eval()  # type: ignore[no-any-return]
@@ -225,20 +226,37 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
     with quiet_peft():
         adapted = PeftModel.from_pretrained(model, str(adapter), local_files_only=True)
         if adapted.active_peft_config.is_prompt_learning:
-            base = adapted.get_base_model()
-            base.in_front = _read_in_front(adapted)
-            return base
+            return _with_front(adapted)
     # In float32 a merge is exact to a millionth and halves the number of products; in bfloat16 it would round.
     return adapted.merge_and_unload() if merge else adapted
 
 
-def _read_in_front(adapted: Any) -> Any:
-    """Return the cache of what an adapter puts in front of every input: PEFT would forget any other cache for it."""
+def read_encoder(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what an encoder makes of prompts padded at the right, and which of its positions are real.
+
+    Tokens that prompt tuning has trained come first; a prefix is `model.in_front`, which the decoder goes on from.
+    """
     import torch
 
+    embedded = model.get_input_embeddings()(ids)
+    trained = getattr(model, "read_in_front", None)
+    if trained is not None:
+        embedded = torch.cat([trained.expand(len(ids), -1, -1), embedded], dim=1)
+        mask = torch.cat([mask.new_ones(len(ids), trained.shape[1]), mask], dim=1)
+    return model.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state, mask
+
+
+def _with_front(adapted: Any) -> Any:
+    """Return the base with what an adapter puts in front of every input: PEFT would forget any other cache for it."""
+    import torch
+
+    base = adapted.get_base_model()
     with torch.no_grad():
         trained = adapted.get_prompt(1)
         if adapted.active_peft_config.peft_type == "PREFIX_TUNING":
-            return trained
-        base = adapted.get_base_model()
-        return base(inputs_embeds=trained.to(base.dtype), use_cache=True).past_key_values
+            base.in_front = trained
+        elif base.config.is_encoder_decoder:
+            base.read_in_front = trained.to(base.dtype)
+        else:
+            base.in_front = base(inputs_embeds=trained.to(base.dtype), use_cache=True).past_key_values
+    return base

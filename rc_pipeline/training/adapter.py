@@ -51,11 +51,17 @@ def probe_logits(model: Any, probe: Encoded) -> torch.Tensor:
     """Return what a model says about the end of one example."""
     import torch
 
-    ids = torch.tensor([probe.ids[-PROBE_TOKENS:]], device=model.device)
+    read = probe.ids[: probe.prompt_tokens] if model.config.is_encoder_decoder else probe.ids
+    ids = torch.tensor([read[-PROBE_TOKENS:]], device=model.device)
+    said = ids
+    options: dict[str, Any] = {"input_ids": ids}
+    if model.config.is_encoder_decoder:
+        told = [model.config.decoder_start_token_id, *probe.ids[probe.prompt_tokens : -1]]
+        options["decoder_input_ids"] = said = torch.tensor([told], device=model.device)
     with torch.no_grad():
-        logits: torch.Tensor = model(input_ids=ids, use_cache=False).logits
+        logits: torch.Tensor = model(**options, use_cache=False).logits
     # Tokens in front of the input have logits as well.
-    return logits[:, -ids.shape[1] :].float()
+    return logits[:, -said.shape[1] :].float()
 
 
 def check_weights(

@@ -52,16 +52,21 @@ def add_weights(model: Any, tune: Mapping[str, Any], *, seed: int) -> Any:
 def _config(model: Any, tune: Mapping[str, Any]) -> Any:
     from peft import LoraConfig, PrefixTuningConfig, PromptTuningConfig
 
+    task = "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
     if tune["method"] == "prefix":
-        return PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=tune["virtual_tokens"])
+        return PrefixTuningConfig(task_type=task, num_virtual_tokens=tune["virtual_tokens"], **_heads(model.config))
     if tune["method"] == "prompt":
         # Real embeddings are a far better start than noise, which may be hundreds of times as long as they are.
+        # PEFT would train as many for a decoder, and never use them.
         return PromptTuningConfig(
-            task_type="CAUSAL_LM", num_virtual_tokens=tune["virtual_tokens"], prompt_tuning_init="SAMPLE_VOCAB"
+            task_type=task,
+            num_virtual_tokens=tune["virtual_tokens"],
+            prompt_tuning_init="SAMPLE_VOCAB",
+            num_transformer_submodules=1,
         )
     targets = tune["targets"]
     return LoraConfig(
-        task_type="CAUSAL_LM",
+        task_type=task,
         r=tune["rank"],
         lora_alpha=tune["alpha"] if tune.get("alpha") is not None else 2 * tune["rank"],
         lora_dropout=tune["dropout"],
@@ -71,6 +76,14 @@ def _config(model: Any, tune: Mapping[str, Any]) -> Any:
         use_rslora=tune.get("rslora", False),
         use_dora=tune.get("dora", False),
     )
+
+
+def _heads(config: Any) -> dict[str, Any]:
+    """Return the size of a decoder's keys where PEFT would guess: T5's heads together need not be as wide as it."""
+    if not config.is_encoder_decoder:
+        return {}
+    heads = config.num_attention_heads
+    return {"num_attention_heads": heads, "token_dim": heads * config.d_kv, "num_layers": config.num_decoder_layers}
 
 
 def _is_product(part: Any) -> bool:

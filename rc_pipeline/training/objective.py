@@ -43,24 +43,33 @@ class Objective:
 
     def summed_loss(self, model: Any, rows: Sequence[Encoded], *, training: bool) -> torch.Tensor:
         """Return the summed loss of some examples; noise and smoothing belong to training alone."""
-        import torch
         from torch.nn.functional import cross_entropy
+
+        with self._precision(model.device.type):
+            logits, wanted, weights = self._logits(model, rows, noisy=training and self.neftune_alpha is not None)
+        smoothing = self.label_smoothing if training else 0.0
+        if weights is None:
+            return cross_entropy(logits.float(), wanted, reduction="sum", label_smoothing=smoothing)
+        losses = cross_entropy(logits.float(), wanted, reduction="none", label_smoothing=smoothing)
+        return (losses * weights).sum()
+
+    def _logits(
+        self, model: Any, rows: Sequence[Encoded], *, noisy: bool
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Return the logits where a label is wanted, these labels, and what each counts."""
+        import torch
 
         ids, wanted, weights, positions = self._laid_out(rows, model.device)
         inputs: dict[str, Any] = {"input_ids": ids}
-        if training and self.neftune_alpha is not None:
-            inputs = {"inputs_embeds": self._noisy(model.get_input_embeddings()(ids), rows)}
+        if noisy:
+            lengths = [len(row.ids) for row in rows]
+            inputs = {"inputs_embeds": self._noisy(model.get_input_embeddings()(ids), lengths)}
         if positions is not None:
             inputs["position_ids"] = positions
         keep = wanted != IGNORED
         front = keep.new_zeros(len(keep), self.tokens_in_front)
-        with self._precision(model.device.type):
-            logits = model(**inputs, logits_to_keep=torch.cat([front, keep], dim=1), use_cache=False).logits
-        smoothing = self.label_smoothing if training else 0.0
-        if weights is None:
-            return cross_entropy(logits.float(), wanted[keep], reduction="sum", label_smoothing=smoothing)
-        losses = cross_entropy(logits.float(), wanted[keep], reduction="none", label_smoothing=smoothing)
-        return (losses * weights[keep]).sum()
+        logits = model(**inputs, logits_to_keep=torch.cat([front, keep], dim=1), use_cache=False).logits
+        return logits, wanted[keep], None if weights is None else weights[keep]
 
     def _precision(self, device: str) -> AbstractContextManager[Any]:
         import torch
@@ -90,15 +99,15 @@ class Objective:
         positions = torch.cat([torch.arange(length) for length in lengths])[None].to(device) if self.packing else None
         return ids.to(device), wanted.to(device), None if weights is None else weights.to(device), positions
 
-    def _noisy(self, embedded: torch.Tensor, rows: Sequence[Encoded]) -> torch.Tensor:
+    def _noisy(self, embedded: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
         """Add uniform noise to each example's embeddings, smaller the more numbers it is made of."""
         import torch
 
         width = embedded.shape[-1]
-        sizes = [(self.neftune_alpha or 0.0) / (len(row.ids) * width) ** 0.5 for row in rows]
+        sizes = [(self.neftune_alpha or 0.0) / (length * width) ** 0.5 for length in lengths]
         size = torch.tensor(sizes, device=embedded.device, dtype=embedded.dtype)
         if self.packing:
-            size = size.repeat_interleave(torch.tensor([len(row.ids) for row in rows], device=embedded.device))[None]
+            size = size.repeat_interleave(torch.tensor(lengths, device=embedded.device))[None]
         else:
             size = size[:, None]
         return embedded + torch.empty_like(embedded).uniform_(-1, 1) * size[..., None]

@@ -65,13 +65,14 @@ def train(spec: dict[str, Any], progress: Progress) -> Outcome:
 
 def _examples(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> tuple[Examples, Examples | None]:
     """Return what is trained on, and what is held out."""
+    from rc_pipeline.models.families import ENCODER_DECODERS
     from rc_pipeline.prompting.reading import read_prompt
     from rc_pipeline.training.examples import encode_examples, select_rows
     from rc_pipeline.training.held_out import hold_out
     from rc_pipeline.training.methods import virtual_tokens
 
     tune = spec["tune"]
-    prompt = read_prompt(spec["prompt"], tokenizer)
+    prompt = read_prompt(spec["prompt"], tokenizer, ends_prompt=spec["base"]["family"] in ENCODER_DECODERS)
     rows, figures = select_rows(spec["train"], **spec["mixture"])
     options = {
         "max_tokens": min(tune["max_tokens"], spec["context_tokens"] - virtual_tokens(tune)),
@@ -120,7 +121,7 @@ def _trainer(
     identity = sha256_json({key: spec[key] for key in DECIDING} | {"examples": rows})
     trainer = Trainer(
         model=add_weights(model, tune, seed=seed),
-        objective=_objective(tune, tokenizer, model.device),
+        objective=_objective(tune, tokenizer, model),
         examples=examples.encoded,
         batches=batches,
         schedule=Schedule(len(batches), tune["learning_rate"], tune["warmup"]),
@@ -135,18 +136,19 @@ def _trainer(
     return trainer, untrained
 
 
-def _objective(tune: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, device: torch.device) -> Objective:
+def _objective(tune: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, model: Any) -> Objective:
+    from rc_pipeline.training.encoder_decoder import AnswerObjective
     from rc_pipeline.training.methods import virtual_tokens
     from rc_pipeline.training.objective import Objective
 
     precision = tune.get("precision", "auto")
-    return Objective(
+    return (AnswerObjective if model.config.is_encoder_decoder else Objective)(
         pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
         label_smoothing=tune.get("label_smoothing", 0.0),
         neftune_alpha=tune.get("neftune_alpha"),
         prompt_weight=tune["prompt_loss_weight"] if tune["loss_on"] == "weighted" else None,
         packing=tune.get("packing", False),
-        bf16=precision == "bf16" or (precision == "auto" and device.type == "cuda"),
+        bf16=precision == "bf16" or (precision == "auto" and model.device.type == "cuda"),
         # A prefix is keys and values, which have no logits.
         tokens_in_front=virtual_tokens(tune) if tune["method"] == "prompt" else 0,
     )

@@ -111,7 +111,7 @@ def test_noise_is_as_large_as_each_examples_own_length_says(packing: bool) -> No
     width, objective = 64, Objective(0, neftune_alpha=5.0, packing=packing)
     shape = (1, 15, width) if packing else (3, 8, width)
 
-    noise = objective._noisy(torch.zeros(shape), ROWS)
+    noise = objective._noisy(torch.zeros(shape), [len(row.ids) for row in ROWS])
 
     largest = noise[0, :5].abs().max() if packing else noise[0].abs().max()
     assert 0.95 < largest / (5 / math.sqrt(5 * width)) <= 1

@@ -33,6 +33,7 @@ from rc_pipeline.catalog.validation import (
     wrong_at,
 )
 from rc_pipeline.catalog.variants import Ablation, Place, Plain, variation_problems
+from rc_pipeline.models.families import ENCODER_DECODERS
 
 
 def _has_rows_to_train_on(name: str, info: ValidationInfo) -> str:
@@ -126,6 +127,8 @@ class RunEntry(BaseModel):
         known = known_of(info)
         card = known.models.get(self.model) if known else None
         if card is not None:
+            if self.tune is not None and card.family in ENCODER_DECODERS:
+                found += _past_the_decoder(self.model, self.tune)
             limit = card.context_tokens
             for place, tokens in (
                 (("tune", "max_tokens"), self.tune.max_tokens if self.tune else None),
@@ -137,6 +140,18 @@ class RunEntry(BaseModel):
         if found:
             raise wrong_at(found)
         return self
+
+
+def _past_the_decoder(model: str, tune: Tune) -> list[tuple[Place, Any, str]]:
+    """Return the settings that only a model that reads and writes one text can follow."""
+    found: list[tuple[Place, Any, str]] = []
+    if tune.packing:
+        remedy = f"the encoder of {model} looks both ways and would see the other examples; remove it"
+        found.append((("tune", "packing"), True, remedy))
+    if tune.loss_on != "answer":
+        remedy = f"{model} reads its prompt with an encoder, which foretells no token of it; use answer"
+        found.append((("tune", "loss_on"), tune.loss_on, remedy))
+    return found
 
 
 class Study(BaseModel):

@@ -65,6 +65,7 @@ def _sections(  # noqa: PLR0913 - the command's options, by name
     max_tokens: int | None,
     loss_on: str,
 ) -> Iterator[Section]:
+    from rc_pipeline.models.families import ENCODER_DECODERS
     from rc_pipeline.models.loading import load_tokenizer
     from rc_pipeline.prompting.reading import read_prompt
     from rc_pipeline.xray.page import Section
@@ -82,7 +83,9 @@ def _sections(  # noqa: PLR0913 - the command's options, by name
         text = _known(catalog.prompts, prompt or model.prompt, "prompt template")
         tokenizer = load_tokenizer(_tokenizer_folder(catalog, lake, name))
         form = read_prompt(
-            text.model_dump(mode="json", exclude={"description"}) | {"name": prompt or model.prompt}, tokenizer
+            text.model_dump(mode="json", exclude={"description"}) | {"name": prompt or model.prompt},
+            tokenizer,
+            ends_prompt=model.family in ENCODER_DECODERS,
         )
         limits = _limits(model.context_tokens, max_tokens, loss_on, training=chosen in card.train_splits)
         xrays = [xray_of(each, tokenizer, form, limits) for each in rows]

@@ -27,12 +27,14 @@ class LocalModel:
         """Return what the model writes on; raises RequestTooLong."""
         import torch
 
+        from rc_pipeline.models.families import ENCODER_DECODERS
         from rc_pipeline.prompting.encoding import PromptTooLong, encode
         from rc_pipeline.prompting.reading import read_prompt
         from rc_pipeline.prompting.tokens import TextEncoder
 
         row = {"row_id": "the request", "instruction": request}
-        form = read_prompt(self._prompt, self._tokenizer)
+        encoder = self._family in ENCODER_DECODERS
+        form = read_prompt(self._prompt, self._tokenizer, ends_prompt=encoder)
         try:
             encoded = encode(
                 row, self._tokenizer, form, max_tokens=self._context_tokens, room_for_answer=self._new_tokens,
@@ -51,7 +53,9 @@ class LocalModel:
             repetition_penalty=1.0, max_new_tokens=self._new_tokens, pad_token_id=self._tokenizer.eos_token_id,
             eos_token_id=sorted({self._tokenizer.eos_token_id, TextEncoder(self._tokenizer, form).end_id}),
         )  # fmt: skip
-        return str(self._tokenizer.decode(written[0, ids.shape[1] :], skip_special_tokens=True))
+        # A decoder writes on behind the prompt; behind an encoder it begins a text of its own.
+        answer = written[0] if encoder else written[0, ids.shape[1] :]
+        return str(self._tokenizer.decode(answer, skip_special_tokens=True))
 
     @cached_property
     def _tokenizer(self) -> PreTrainedTokenizerFast:

@@ -213,6 +213,20 @@ def test_a_local_model_writes_on_and_the_same_seed_writes_the_same():
         model.ask("Read the story . " * 50, 1)
 
 
+def test_a_local_model_with_an_encoder_answers_with_a_text_of_its_own(tmp_path):
+    from rc_pipeline.lake.code import PROJECT
+    from rc_pipeline.proposing.local import LocalModel
+    from tests.models.upstream import write_flan_t5
+
+    folder = write_flan_t5(tmp_path / "flan").folder
+    prompt = json.loads((PROJECT / "catalog" / "prompts" / "brief.json").read_text()) | {"name": "brief"}
+    model = LocalModel("flan", folder, family="t5", prompt=prompt, context_tokens=64)
+    one, again = (model.ask("Read the story .", 3) for _ in range(2))
+    # Random weights write on until they are stopped, and hardly ever what they read.
+    assert one == again != ""
+    assert "story" not in one
+
+
 @given(st.lists(st.sampled_from("abcde"), max_size=30), st.lists(st.sampled_from("abcde"), max_size=30))
 def test_likeness_is_rouge_l(one, other):
     table = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]

@@ -220,7 +220,7 @@ def test_a_local_model_with_an_encoder_answers_with_a_text_of_its_own(tmp_path):
 
     folder = write_flan_t5(tmp_path / "flan").folder
     prompt = json.loads((PROJECT / "catalog" / "prompts" / "brief.json").read_text()) | {"name": "brief"}
-    model = LocalModel("flan", folder, family="t5", prompt=prompt, context_tokens=64)
+    model = LocalModel("flan", folder, family="t5", prompt=prompt, context_tokens=200)
     one, again = (model.ask("Read the story .", 3) for _ in range(2))
     # Random weights write on until they are stopped, and hardly ever what they read.
     assert one == again != ""

@@ -20,6 +20,7 @@ def _targets(value: Any) -> Any:
 
 LOW_RANK = ("lora", "qlora", "lora_8bit")
 IN_FRONT = ("prefix", "prompt")
+MergedAs = Literal["fp32", "fp16", "bf16"]
 RATES = {"lora": 2e-4, "qlora": 2e-4, "lora_8bit": 2e-4, "full": 2e-5, "prefix": 1e-2, "prompt": 1e-2}
 
 
@@ -168,6 +169,30 @@ class Answer(BaseModel):
     max_tokens: int | None = Field(
         default=None, ge=16, description="longest prompt and answer; what the model can read when left out"
     )
+    beams: int = Field(
+        default=1, ge=1, le=32, description="unfinished answers that are followed at once; 1 takes the likeliest token"
+    )
+    choose_by: list[Literal["likelihood", "letter", "written"]] = Field(
+        default=["likelihood"],
+        min_length=1,
+        description="how an option is chosen: by the likelihood of its text, by that of its letter, or in writing; "
+        "the first way counts, the others stand beside it",
+    )
+    perplexity: bool = Field(default=False, description="measure how likely the right answer is, too")
+
+    @field_validator("beams")
+    @classmethod
+    def _beams_leave_nothing_to_chance(cls, beams: int, info: ValidationInfo) -> int:
+        if beams > 1 and info.data.get("temperature"):
+            raise wrong("beams find the likeliest answer, and a temperature draws one; give only one of the two")
+        return beams
+
+    @field_validator("choose_by")
+    @classmethod
+    def _ways_differ(cls, ways: list[str]) -> list[str]:
+        if len(set(ways)) < len(ways):
+            raise wrong("a way is here twice; keep one of them")
+        return ways
 
     @field_validator("samples")
     @classmethod

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from rc_pipeline.catalog.models import BaseModelCard
 from rc_pipeline.catalog.problems import Problem, shown
-from rc_pipeline.catalog.settings import Answer, Mixture, PromptUse, Tune
+from rc_pipeline.catalog.settings import Answer, MergedAs, Mixture, PromptUse, Tune
 from rc_pipeline.catalog.studies import RunEntry, Study
 from rc_pipeline.catalog.validation import STRICT
 from rc_pipeline.catalog.variants import variants
@@ -24,6 +24,8 @@ METHOD_TITLES = {
     "prefix": "prefix tuning",
     "prompt": "prompt tuning",
 }
+# What a run is asked and what becomes of it make it no other run.
+NO_CONTENT = {"name", "title", "evaluate_on", "merge"}
 
 
 class Run(BaseModel):
@@ -40,6 +42,7 @@ class Run(BaseModel):
     evaluate_on: dict[str, int | None]
     answer: Answer
     seed: int
+    merge: MergedAs | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,9 @@ def resolve_runs(
     for group in groups.values():
         first = next((each for each in group if each.explicit), group[0])
         evaluate_on, conflicts = _united(group, files)
-        problems += conflicts
-        runs[first.run.name] = first.run.model_copy(update={"evaluate_on": evaluate_on})
+        merge, more = _merged(group, files)
+        problems += conflicts + more
+        runs[first.run.name] = first.run.model_copy(update={"evaluate_on": evaluate_on, "merge": merge})
         named_by[first.run.name] = first.study
     for each in wanted:
         group = groups[_content(each.run)]
@@ -105,6 +109,7 @@ def _run(name: str, entry: RunEntry, study: Study, models: Mapping[str, BaseMode
         evaluate_on={name: _limit(rows) for name, rows in study.evaluate_on.items()},
         answer=entry.answer,
         seed=entry.seed or 0,
+        merge=study.merge.get(name),
     )
 
 
@@ -123,7 +128,7 @@ def _title(entry: RunEntry, models: Mapping[str, BaseModelCard]) -> str:
 
 
 def _content(run: Run) -> bytes:
-    return canonical_json(run.model_dump(exclude={"name", "title", "evaluate_on"}))
+    return canonical_json(run.model_dump(exclude=NO_CONTENT))
 
 
 def _united(group: list[_Wanted], files: Mapping[str, str]) -> tuple[dict[str, int | None], list[Problem]]:
@@ -146,6 +151,23 @@ def _united(group: list[_Wanted], files: Mapping[str, str]) -> tuple[dict[str, i
     return {name: rows for name, (rows, _) in sets.items()}, problems
 
 
+def _merged(group: list[_Wanted], files: Mapping[str, str]) -> tuple[MergedAs | None, list[Problem]]:
+    """Return the precision that a run is merged in; it is published once."""
+    asking = [each for each in group if each.run.merge is not None]
+    problems = [
+        Problem(
+            files[each.study],
+            f"merge.{each.run.name}",
+            shown(each.run.merge),
+            f"{files[asking[0].study]} merges the same run ({asking[0].run.name}) into {asking[0].run.merge}; "
+            "give the same precision in both",
+        )
+        for each in asking
+        if each.run.merge != asking[0].run.merge
+    ]
+    return asking[0].run.merge if asking else None, problems
+
+
 def _name_problems(wanted: list[_Wanted], files: Mapping[str, str]) -> list[Problem]:
     problems = []
     first: dict[str, _Wanted] = {}
@@ -166,7 +188,7 @@ def _name_problems(wanted: list[_Wanted], files: Mapping[str, str]) -> list[Prob
 
 
 def _differences(one: Run, other: Run) -> list[str]:
-    left, right = (run.model_dump(exclude={"name", "title", "evaluate_on"}) for run in (one, other))
+    left, right = (run.model_dump(exclude=NO_CONTENT) for run in (one, other))
     found = []
     for field in left:
         ours, theirs = left[field], right[field]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -17,8 +17,9 @@ from pydantic import (
     model_validator,
 )
 
+from rc_pipeline.catalog.formats import Kind
 from rc_pipeline.catalog.problems import nearest
-from rc_pipeline.catalog.settings import Answer, Mixture, PromptUse, Tune
+from rc_pipeline.catalog.settings import IN_FRONT, Answer, MergedAs, Mixture, PromptUse, Tune
 from rc_pipeline.catalog.validation import (
     STRICT,
     Known,
@@ -32,7 +33,7 @@ from rc_pipeline.catalog.validation import (
     wrong,
     wrong_at,
 )
-from rc_pipeline.catalog.variants import Ablation, Place, Plain, variation_problems
+from rc_pipeline.catalog.variants import Ablation, Place, Plain, variants, variation_problems
 from rc_pipeline.models.families import ENCODER_DECODERS
 
 
@@ -77,10 +78,9 @@ def _eval_set(name: str, info: ValidationInfo) -> str:
             raise wrong(f"{dataset_name} has no held-out template {template}; {nearest(template, held_out)}")
         if split in dataset.train_splits:
             raise wrong(f"{split} is trained on; evaluate on another split")
-        if not dataset.facts.scored:
-            raise wrong(f"answers of format {dataset.format} cannot be scored yet; evaluate on another dataset")
-        if split in dataset.facts.unanswered:
-            raise wrong(f"{split} has no answers to score against; evaluate on another split")
+        if dataset.kind is None:
+            kinds = ", ".join(get_args(Kind))
+            raise wrong(f"nothing says how answers to {dataset_name} are scored; add scored_as to it: {kinds}")
     return name
 
 
@@ -170,6 +170,9 @@ class Study(BaseModel):
     contamination: bool = Field(default=True, description="look for evaluation rows that training has seen")
     runs: dict[Name, RunEntry] = Field(min_length=1, description="name: {model, tune, prompt, answer}")
     ablations: dict[Name, Ablation] = Field(default={}, description="name: {of: <run>, vary: {<field>: [values]}}")
+    merge: dict[str, MergedAs] = Field(
+        default={}, description="run: fp32, fp16 or bf16; publishes it as a model of its own, in this precision"
+    )
 
     def draft(self, run: str) -> Plain:
         """Return a run of this study as plain data, with what it takes from the study filled in."""
@@ -216,6 +219,33 @@ class Study(BaseModel):
         if found:
             raise wrong_at(found)
         return ablations
+
+    @field_validator("merge")
+    @classmethod
+    def _merged_runs_have_weights(cls, merge: dict[str, MergedAs], info: ValidationInfo) -> dict[str, MergedAs]:
+        if not {"runs", "ablations"} <= set(info.data):
+            return merge
+        methods = {name: run.tune.method if run.tune else None for name, run in info.data["runs"].items()}
+        for ablation in info.data["ablations"].values():
+            of = info.data["runs"][ablation.of]
+            for variant in variants(ablation, draft(of, info.data.get("train_on", {}), Mixture(), 0)):
+                methods[variant.label] = (variant.plain["tune"] or {}).get("method")
+        found = [((name,), dtype, why) for name, dtype in merge.items() if (why := _no_merge(name, methods))]
+        if found:
+            raise wrong_at(found)
+        return merge
+
+
+def _no_merge(name: str, methods: Mapping[str, str | None]) -> str | None:
+    """Return why a run cannot be merged, None where it can."""
+    if name not in methods:
+        return f"no such run in this study; {nearest(name, methods)}"
+    if methods[name] is None:
+        return "nothing is trained here, so there is nothing to merge; add tune to the run, or remove it here"
+    if methods[name] in IN_FRONT:
+        what = f"method {methods[name]} trains what stands in front and no weight of the model"
+        return f"{what}; remove it: adapters/{name} is what peft loads as it is"
+    return None
 
 
 def _errors_of(plain: Plain, known: Known | None) -> list[tuple[str, str, str]]:

@@ -62,5 +62,5 @@ CODE: dict[str, tuple[str, ...]] = {
     "adapters": ("rc_pipeline.training", *_RUNNING),
     "predictions": ("rc_pipeline.prediction", *_RUNNING),
     "scores": ("rc_pipeline.scoring",),
-    "reports": ("rc_pipeline.reporting",),
+    "reports": ("rc_pipeline.reporting", "rc_pipeline.scoring.intervals"),
 }

@@ -92,4 +92,6 @@ def _run_facts(label: str, run: Run) -> dict[str, JSON]:
         "label": label, "run": run.name, "model": run.model, "title": run.title, "tuned": tune is not None,
         "method": None if run.tune is None else run.tune.method, "tune": tune,
         "prompt": run.prompt.model_dump(mode="json") | {"asked_with": run.answer.template},
+        "answer": run.answer.model_dump(mode="json", exclude={"template"}), "train_on": dict(run.train_on),
+        "mixture": None if run.mixture is None else run.mixture.model_dump(mode="json"), "seed": run.seed,
     }  # fmt: skip

@@ -17,7 +17,8 @@ def build(work: Work, _: Heavy) -> Outcome:
     return score(
         run=settings["run"],
         eval_set=settings["eval_set"],
-        fmt=settings["format"],
+        kind=settings["scored_as"],
+        about=settings["about"],
         predictions=work.folder("predictions") / "predictions.parquet",
         instructions=work.folder("instructions") / f"{split}.parquet",
         limit=settings["rows"],

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
 
-from rc_pipeline.catalog.formats import FACTS, FORMATS, Format, FormatFacts
+from rc_pipeline.catalog.formats import FACTS, FORMATS, KIT_KINDS, Format, FormatFacts, Kind
 from rc_pipeline.catalog.problems import nearest
 from rc_pipeline.catalog.sources import SOURCES, DatasetSource, HubSource, IdentitySource, SampleSource
 from rc_pipeline.catalog.validation import STRICT, Owner, known_of, matching, wrong
@@ -82,11 +82,19 @@ class Dataset(BaseModel):
     passages: Passages | None = Field(
         default=None, description="trivia_qa: {tokens, window_tokens} of evidence that a question is given"
     )
+    scored_as: Kind | None = Field(
+        default=None, description="how answers are scored; as the format or the kit of templates has it when left out"
+    )
 
     @property
     def facts(self) -> FormatFacts:
         """What the catalog knows of the format."""
         return FACTS[self.format]
+
+    @property
+    def kind(self) -> Kind | None:
+        """How its answers are scored, None where nothing tells."""
+        return self.scored_as or self.facts.scored_as or KIT_KINDS.get(self.tasks)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -167,6 +175,15 @@ class Dataset(BaseModel):
         if sum(holdout.values()) >= 1:
             raise wrong("these shares leave nothing to train on; give less than 1 in all")
         return holdout
+
+    @field_validator("scored_as")
+    @classmethod
+    def _score_fits_the_format(cls, kind: Kind | None, info: ValidationInfo) -> Kind | None:
+        fmt = info.data.get("format")
+        for only, where in (("translation", "parallel"), ("identity", "identity")):
+            if kind == only and fmt not in (None, where):
+                raise wrong(f"only the format {where} says what this compares with; choose another, or leave it out")
+        return kind
 
     @field_validator("passages")
     @classmethod

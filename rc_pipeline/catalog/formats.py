@@ -9,6 +9,8 @@ Format = Literal[
     "cosmos_qa", "trivia_qa", "alpaca", "sharegpt", "openai", "parallel", "identity", "squad", "super_ni", "mmlu",
     "bigbench", "records",
 ]  # fmt: skip
+# How answers are judged; docs/scores.md has the rules of each.
+Kind = Literal["choices", "trivia_qa", "squad", "rouge", "translation", "identity"]
 USUAL_SPLITS = ("train", "valid", "test")
 TALK = ("instruction", "input", "output", "system", "history")
 
@@ -27,7 +29,8 @@ class FormatFacts:
     train: str = "train"
     # The publishers keep these answers to themselves.
     unanswered: frozenset[str] = frozenset()
-    scored: bool = False
+    # None where each dataset says it, or the kit of templates that it uses.
+    scored_as: Kind | None = "rouge"
 
 
 FACTS: dict[str, FormatFacts] = {
@@ -35,7 +38,7 @@ FACTS: dict[str, FormatFacts] = {
         ("id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label"),
         passage="context",
         unanswered=frozenset({"test"}),
-        scored=True,
+        scored_as="choices",
     ),
     "trivia_qa": FormatFacts(
         ("id", "question", "passage", "answer", "aliases"),
@@ -46,7 +49,7 @@ FACTS: dict[str, FormatFacts] = {
         ),
         train="wikipedia-train",
         unanswered=frozenset({"wikipedia-test", "web-test"}),
-        scored=True,
+        scored_as="trivia_qa",
     ),
     "alpaca": FormatFacts(TALK, passage="input"),
     "sharegpt": FormatFacts(TALK, passage="input", tasks="alpaca"),
@@ -55,17 +58,23 @@ FACTS: dict[str, FormatFacts] = {
         ("source", "target", "source_language", "target_language", "source_name", "target_name", "source_name_zh",
          "target_name_zh"),
         passage="source",
+        scored_as="translation",
     ),
-    "identity": FormatFacts(("question", "answer", "topic", "language"), splits=("train",)),
-    "squad": FormatFacts(("id", "title", "context", "question", "answer", "answers"), passage="context"),
+    "identity": FormatFacts(("question", "answer", "topic", "language"), splits=("train",), scored_as="identity"),
+    "squad": FormatFacts(
+        ("id", "title", "context", "question", "answer", "answers"), passage="context", scored_as="squad"
+    ),
     "super_ni": FormatFacts(("id", "task", "definition", "input", "output", "outputs"), passage="input"),
     "mmlu": FormatFacts(
         ("subject", "question", "answer0", "answer1", "answer2", "answer3", "label"),
         splits=("train", "dev", "valid", "test"),
         train="dev",
+        scored_as="choices",
     ),
-    "bigbench": FormatFacts(("task", "input", "options", "label", "answer", "answers"), splits=("test",), train=""),
-    "records": FormatFacts(()),
+    "bigbench": FormatFacts(
+        ("task", "input", "options", "label", "answer", "answers"), splits=("test",), train="", scored_as="choices"
+    ),
+    "records": FormatFacts((), scored_as=None),
 }  # fmt: skip
 FORMATS: tuple[str, ...] = get_args(Format)
 # Folders of catalog/tasks for records of the usual kinds: a dataset that names one of them has these columns.
@@ -74,3 +83,4 @@ KITS: dict[str, tuple[str, ...]] = {
     "classification": ("passage", "answer"),
     "summarisation": ("passage", "answer"),
 }
+KIT_KINDS: dict[str, Kind] = {"reading": "squad", "classification": "choices", "summarisation": "rouge"}

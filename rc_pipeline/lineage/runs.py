@@ -10,6 +10,7 @@ from rc_pipeline.catalog import Catalog
 from rc_pipeline.catalog.models import BaseModelCard, FolderSource, ShippedSource
 from rc_pipeline.catalog.runs import Run
 from rc_pipeline.catalog.settings import Mixture
+from rc_pipeline.catalog.sources import IdentitySource
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.graph import Need, Node
 from rc_pipeline.lake.outcome import JSON
@@ -103,11 +104,22 @@ def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
         )  # fmt: skip
         yield Node(
             key=f"scores/{key}", stage="scores",
-            settings={"run": run.name, "eval_set": eval_set, "format": catalog.datasets[name].format, "rows": rows,
-                      "seed": 0},
+            settings={"run": run.name, "eval_set": eval_set, "rows": rows, "seed": 0} | scored_as(catalog, name),
             needs={"predictions": Need(f"predictions/{key}"), "instructions": instructions},
             code=CODE["scores"], origins={"": origins[""]} | asked_by, about=about,
         )  # fmt: skip
+
+
+def scored_as(catalog: Catalog, dataset: str) -> dict[str, JSON]:
+    """Return how answers to a dataset are judged, and what that takes besides the answers."""
+    card = catalog.datasets[dataset]
+    about: dict[str, JSON] = {}
+    if card.kind == "translation" and card.languages is not None:
+        about["language"] = card.languages.target
+    if isinstance(card.source, IdentitySource):
+        told = card.source.identity.values()
+        about["facts"] = [*sorted({fact for one in told for fact in (one.name, one.developers, *one.abilities)})]
+    return {"scored_as": card.kind, "about": about}
 
 
 def _prompt(catalog: Catalog, name: str) -> dict[str, Any]:

@@ -2,74 +2,75 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rc_pipeline.scoring.trivia import Match, best_match
+from rc_pipeline.scoring.kinds import judge
+from rc_pipeline.scoring.reading import by_key
+from rc_pipeline.scoring.slices import has_none_option, question_word
 
 if TYPE_CHECKING:
     import polars as pl
 
-Row = Mapping[str, Any]
 BETWEEN_GOLD_ANSWERS = " | "
-LAYOUT = frozenset("\t\n\r")
+# Characters that move a cursor or ring a bell; tabs and line ends are layout.
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+ABOUT = ("instruction_id", "key", "row_id", "template", "answer", "gold", "correct", "f1", "problem")
+FACTS = ("question_word", "passage_words", "choice", "gold_label", "has_none_option")
+PERPLEXITY = ("gold_logprob", "gold_tokens")
 
 
-def judge_choice(row: Row) -> Match:
-    """Judge a multiple-choice answer by its position, or by its text where the task offers no choices."""
-    if row["choices"]:
-        right = row["choice"] is not None and row["choice"] == row["gold_label"]
-    else:
-        said = _folded(row["answer"] or "")
-        right = bool(said) and said in {_folded(gold) for gold in row["gold_answers"] or []}
-    return Match(exact=right, f1=float(right))
-
-
-def judge_trivia(row: Row) -> Match:
-    """Judge a free answer by TriviaQA's rules."""
-    return best_match(row["answer"], row["gold_answers"] or [])
-
-
-def judge(
-    counted: pl.DataFrame, predictions: pl.DataFrame, how: Callable[[Row], Match], *, with_f1: bool
-) -> pl.DataFrame:
-    """Return one verdict for each counted instruction, sorted by id; one without a prediction is wrong."""
+def verdicts(rows: pl.DataFrame, kind: str, about: Mapping[str, Any]) -> pl.DataFrame:
+    """Return a verdict for each key, in the order of the rows; what has no prediction is wrong."""
     import polars as pl
 
-    answers = predictions.select(
-        "instruction_id", pl.col("answer").cast(pl.String), pl.col("choice").cast(pl.Int64), "finished",
-        pl.col("problem").cast(pl.String), predicted=pl.lit(True),
+    if kind == "squad":
+        rows = rows.with_columns(gold_answers=_with_refusals())
+    judged = judge(kind, rows, about)
+    if "f1" not in judged.columns:
+        judged = judged.with_columns(f1=pl.lit(None, pl.Float64))
+    gold = pl.col("gold_answers").list.join(BETWEEN_GOLD_ANSWERS)
+    told = rows.with_columns(
+        gold=pl.when(pl.col("gold_answers").list.len() > 0).then(gold),
+        problem=_problem(),
+        question_word=question_word(),
+        has_none_option=has_none_option(),
+    )
+    questions = by_key(pl.concat([told, judged], how="horizontal"))
+    known = PERPLEXITY if questions["gold_logprob"].count() else ()
+    values = [name for name in judged.columns if name not in ABOUT]
+    return questions.select(*ABOUT, *FACTS, *values, *known, cluster=_cluster())
+
+
+def _with_refusals() -> pl.Expr:
+    """Where a passage holds no answer, the right one is what the template says instead, such as "unanswerable"."""
+    import polars as pl
+
+    none = pl.col("gold_answers").list.len() == 0
+    return pl.when(none & (pl.col("output").str.strip_chars() != "")).then(pl.concat_list("output")).otherwise(
+        "gold_answers"
     )  # fmt: skip
-    asked = counted.join(answers, on="instruction_id", how="left").sort("instruction_id")
-    verdicts = [(row, how(row)) for row in asked.iter_rows(named=True)]
-    return asked.select("instruction_id", "row_id", "template", "answer").with_columns(
-        pl.Series("gold", [_gold(row) for row, _ in verdicts], dtype=pl.String),
-        pl.Series("correct", [match.exact for _, match in verdicts], dtype=pl.Boolean),
-        pl.Series("f1", [match.f1 if with_f1 else None for _, match in verdicts], dtype=pl.Float64),
-        pl.Series("problem", [_problem(row) for row, _ in verdicts], dtype=pl.String),
+
+
+def _problem() -> pl.Expr:
+    """Say why a verdict deserves a second look; an odd answer is judged by the same rules as any other."""
+    import polars as pl
+
+    reasons = {
+        "missing_prediction": ~pl.col("predicted"),
+        "": pl.col("problem").is_not_null(),
+        "no_gold_answer": pl.col("gold_answers").list.len() == 0,
+        "empty_answer": pl.col("answer").fill_null("").str.strip_chars() == "",
+        "control_characters": pl.col("answer").str.contains(CONTROL),
+        "unfinished_answer": (pl.col("finished") == False) & (pl.col("choices").list.len() == 0),  # noqa: E712
+    }
+    return pl.coalesce(
+        pl.when(found).then(pl.lit(name) if name else pl.col("problem")) for name, found in reasons.items()
     )
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+def _cluster() -> pl.Expr:
+    """What is drawn together: the questions about one passage, and all answers to one question."""
+    import polars as pl
 
-
-def _gold(row: Row) -> str | None:
-    return BETWEEN_GOLD_ANSWERS.join(row["gold_answers"]) if row["gold_answers"] else None
-
-
-def _problem(row: Row) -> str | None:
-    """Return why a verdict deserves a second look; an odd answer is judged by the same rules as any other."""
-    if not row["predicted"]:
-        return "missing_prediction"
-    if row["problem"]:
-        return str(row["problem"])
-    if not row["gold_answers"]:
-        return "no_gold_answer"
-    answer = row["answer"] or ""
-    if not answer.strip():
-        return "empty_answer"
-    if any(unicodedata.category(character) == "Cc" and character not in LAYOUT for character in answer):
-        return "control_characters"
-    return "unfinished_answer" if row["finished"] is False and not row["choices"] else None
+    return pl.coalesce("group", "row_id").first().over("row_id")

@@ -110,7 +110,6 @@ EDITS = [
     ("studies/first.yaml", "[stories/valid]", "[story/valid]", "evaluate_on.story/valid", "catalog/datasets"),
     ("studies/first.yaml", "[stories/valid]", "[stories]", "evaluate_on.stories", "<dataset>/<split>"),
     ("studies/first.yaml", "[stories/valid]", "[stories/train]", "evaluate_on.stories/train", "trained on"),
-    ("studies/first.yaml", "[stories/valid]", "[stories/test]", "evaluate_on.stories/test", "no answers to score"),
     ("studies/first.yaml", "[stories/valid]", "[stories/valid, stories/valid]", "evaluate_on", "twice"),
     ("studies/first.yaml", "[stories/valid]", "[{stories/valid: 3}]", "evaluate_on", "for a number of rows write"),
     ("studies/first.yaml", "quiz: 100", "quiz: 120%", "train_on.quiz", "a share of the whole mixture such as"),

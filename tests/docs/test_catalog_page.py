@@ -38,7 +38,7 @@ def test_the_page_lists_the_columns_and_splits_of_every_format(fmt: str) -> None
     row = next(line for line in PAGE.text.splitlines() if line.startswith("| `") and f"`{fmt}`" in line.split("|")[1])
     facts = FACTS[fmt]
     assert " ".join(facts.columns) in row
-    assert f"| {'yes' if facts.scored else 'no'} |" in row
+    assert (f"| `{facts.scored_as}` |" if facts.scored_as else "its `scored_as`") in row
     assert (f"`{facts.train}`" if facts.train else "nothing") in row.split("|")[4]
 
 

@@ -78,7 +78,7 @@ def scored(root: Path, run: str, eval_set: str, n: int = N) -> Path:
     instructions.write_parquet(folder / "_instructions.parquet")
     predictions.write_parquet(folder / "_predictions.parquet")
     score(
-        run=run, eval_set=eval_set, fmt=EVAL_SETS[eval_set], predictions=folder / "_predictions.parquet",
+        run=run, eval_set=eval_set, kind="choices" if choices else "trivia_qa", predictions=folder / "_predictions.parquet",
         instructions=folder / "_instructions.parquet", limit=None, seed=0, out=folder,
     )  # fmt: skip
     return folder

@@ -21,11 +21,11 @@ Score = Callable[..., Outcome]
 def scored(tmp_path: Path) -> Score:
     """Score rows given in Python; the files land in tmp_path / "out"."""
 
-    def run(instructions: Rows, predictions: Rows, fmt: str, limit: int | None = None) -> Outcome:
+    def run(instructions: Rows, predictions: Rows, kind: str, limit: int | None = None) -> Outcome:
         pl.DataFrame(instructions, schema=ASKED_SCHEMA).write_parquet(tmp_path / "instructions.parquet")
         pl.DataFrame(predictions, schema=SAID_SCHEMA).write_parquet(tmp_path / "predictions.parquet")
         return score(
-            run="tuned", eval_set="set/valid", fmt=fmt, predictions=tmp_path / "predictions.parquet",
+            run="tuned", eval_set="set/valid", kind=kind, predictions=tmp_path / "predictions.parquet",
             instructions=tmp_path / "instructions.parquet", limit=limit, seed=0, out=tmp_path / "out",
         )  # fmt: skip
 

@@ -23,29 +23,29 @@ def passed(outcome: Outcome) -> dict[str, bool]:
     return {check.name: check.passed for check in outcome.checks}
 
 
-def test_a_format_without_rules_is_refused_by_name(scored: Score) -> None:
-    with pytest.raises(ScoringError, match=r"'alpaca'.*cosmos_qa or trivia_qa"):
-        scored([asked("a")], [], "alpaca")
+def test_a_kind_without_rules_is_refused_by_name(scored: Score) -> None:
+    with pytest.raises(ScoringError, match=r"'essay'.*choices, trivia_qa, squad"):
+        scored([asked("a")], [], "essay")
 
 
 def test_an_empty_evaluation_set_is_refused(scored: Score) -> None:
     with pytest.raises(ScoringError, match="no instruction to score"):
-        scored([], [], "cosmos_qa")
+        scored([], [], "choices")
 
 
 def test_a_limit_of_nothing_is_refused(scored: Score) -> None:
     with pytest.raises(ScoringError, match="limit: 0"):
-        scored([multiple_choice("a", 0)], [], "cosmos_qa", limit=0)
+        scored([multiple_choice("a", 0)], [], "choices", limit=0)
 
 
 def test_another_runs_predictions_are_refused(scored: Score) -> None:
     with pytest.raises(ScoringError, match=r"base on set/valid.*not only of tuned"):
-        scored([multiple_choice("a", 0)], [said("a", "red", run="base")], "cosmos_qa")
+        scored([multiple_choice("a", 0)], [said("a", "red", run="base")], "choices")
 
 
 def test_a_question_answered_twice_is_refused(scored: Score) -> None:
     with pytest.raises(ScoringError, match=r"predictions.parquet: 1 instruction_id.*a:t"):
-        scored([multiple_choice("a", 0)], [said("a", "red"), said("a", "green")], "cosmos_qa")
+        scored([multiple_choice("a", 0)], [said("a", "red"), said("a", "green")], "choices")
 
 
 def test_a_file_that_lacks_a_column_is_named_with_the_columns_it_has(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_file_that_lacks_a_column_is_named_with_the_columns_it_has(tmp_path: P
         ScoringError, match=r"x\.parquet: instructions lack the columns row_id.*there are: instruction_id"
     ):
         score(
-            run="r", eval_set="e", fmt="cosmos_qa", predictions=tmp_path / "x.parquet",
+            run="r", eval_set="e", kind="choices", predictions=tmp_path / "x.parquet",
             instructions=tmp_path / "x.parquet", limit=None, seed=0, out=tmp_path / "out",
         )  # fmt: skip
 
@@ -63,7 +63,7 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"not parquet")
     with pytest.raises(ScoringError, match=r"x\.parquet: instructions cannot be read"):
         score(
-            run="r", eval_set="e", fmt="cosmos_qa", predictions=tmp_path / "x.parquet",
+            run="r", eval_set="e", kind="choices", predictions=tmp_path / "x.parquet",
             instructions=tmp_path / "x.parquet", limit=None, seed=0, out=tmp_path / "out",
         )  # fmt: skip
 
@@ -71,7 +71,7 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 def test_a_missing_prediction_is_wrong_over_the_full_denominator(
     scored: Score, values: Values, questions: Questions
 ) -> None:
-    outcome = scored([multiple_choice("a", 0), multiple_choice("b", 1)], [said("a", "red", choice=0)], "cosmos_qa")
+    outcome = scored([multiple_choice("a", 0), multiple_choice("b", 1)], [said("a", "red", choice=0)], "choices")
     assert values() == {"accuracy": 50.0}
     assert questions()["b"]["problem"] == "missing_prediction"
     assert passed(outcome)["every_question_is_answered"] is False
@@ -79,7 +79,7 @@ def test_a_missing_prediction_is_wrong_over_the_full_denominator(
 
 def test_a_prediction_of_no_known_question_is_left_out_and_reported(scored: Score, values: Values) -> None:
     rows = [said("a", "red", choice=0), said("z", "red", choice=0)]
-    outcome = scored([multiple_choice("a", 0)], rows, "cosmos_qa")
+    outcome = scored([multiple_choice("a", 0)], rows, "choices")
     assert values() == {"accuracy": 100.0}
     assert passed(outcome) == {
         "every_question_is_answered": True, "no_unknown_predictions": False, "every_question_has_gold": True
@@ -88,18 +88,18 @@ def test_a_prediction_of_no_known_question_is_left_out_and_reported(scored: Scor
 
 def test_only_the_questions_with_the_smallest_order_count(scored: Score, questions: Questions) -> None:
     rows = [multiple_choice(key, 0, order=order) for key, order in zip("abcd", (2**64 - 1, 3, 1, 2), strict=True)]
-    outcome = scored(rows, [said(key, "red", choice=0) for key in "cd"], "cosmos_qa", limit=2)
+    outcome = scored(rows, [said(key, "red", choice=0) for key in "cd"], "choices", limit=2)
     assert list(questions()) == ["c", "d"]
     assert all(passed(outcome).values())
 
 
 def test_predictions_beyond_the_limit_are_not_called_unknown(scored: Score) -> None:
     rows = [multiple_choice("a", 0, order=0), multiple_choice("b", 0, order=1)]
-    assert all(passed(scored(rows, [said("a", "red"), said("b", "red")], "cosmos_qa", limit=1)).values())
+    assert all(passed(scored(rows, [said("a", "red"), said("b", "red")], "choices", limit=1)).values())
 
 
 def test_a_split_without_any_gold_has_no_score_rather_than_zero(scored: Score, values: Values) -> None:
-    outcome = scored([multiple_choice("a", None)], [said("a", "red", choice=0)], "cosmos_qa")
+    outcome = scored([multiple_choice("a", None)], [said("a", "red", choice=0)], "choices")
     assert values() == {"accuracy": None}
     assert outcome.metadata["accuracy"] == "no gold answers"
     assert passed(outcome)["every_question_has_gold"] is False
@@ -141,13 +141,13 @@ def test_malformed_output_is_wrong_and_shown_as_such(scored: Score, values: Valu
 
 
 def test_what_the_predictor_says_went_wrong_is_kept(scored: Score, questions: Questions) -> None:
-    scored([multiple_choice("a", 0)], [said("a", None, problem="prompt_too_long")], "cosmos_qa")
+    scored([multiple_choice("a", 0)], [said("a", None, problem="prompt_too_long")], "choices")
     assert questions()["a"]["problem"] == "prompt_too_long"
 
 
 def test_a_choice_is_judged_by_its_position(scored: Score, questions: Questions) -> None:
     rows = [multiple_choice("a", 2), multiple_choice("b", 2)]
-    scored(rows, [said("a", "blue", choice=2), said("b", "blue", choice=1)], "cosmos_qa")
+    scored(rows, [said("a", "blue", choice=2), said("b", "blue", choice=1)], "choices")
     assert [row["correct"] for row in questions().values()] == [True, False]
     assert questions()["a"]["gold"] == "blue"
     assert questions()["a"]["f1"] is None
@@ -155,16 +155,16 @@ def test_a_choice_is_judged_by_its_position(scored: Score, questions: Questions)
 
 def test_a_multiple_choice_set_asked_without_choices_is_judged_by_the_text(scored: Score, questions: Questions) -> None:
     rows = [asked(key, gold_answers=["They ca n't leave ."]) for key in "ab"]
-    scored(rows, [said("a", "they  ca n't leave ."), said("b", "they leave .")], "cosmos_qa")
+    scored(rows, [said("a", "they  ca n't leave ."), said("b", "they leave .")], "choices")
     assert [row["correct"] for row in questions().values()] == [True, False]
 
 
 def test_scores_are_sorted_complete_and_the_same_on_every_run(scored: Score, tmp_path: Path) -> None:
     rows = [multiple_choice(f"{i:03}", i % 4, order=1000 - i) for i in range(200)]
     answers = [said(f"{i:03}", "x", choice=i % 3) for i in range(200)]
-    first = scored(rows, answers, "cosmos_qa")
+    first = scored(rows, answers, "choices")
     files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    assert scored(rows[::-1], answers[::-1], "cosmos_qa") == first
+    assert scored(rows[::-1], answers[::-1], "choices") == first
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files
     questions = pl.read_parquet(tmp_path / "out" / "questions.parquet")
     assert questions["instruction_id"].is_sorted()

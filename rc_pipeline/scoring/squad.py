@@ -1,0 +1,55 @@
+"""Short answers by the rules of SQuAD, and by those of CMRC 2018 where the accepted answers are Chinese.
+
+SQuAD deletes punctuation, where TriviaQA puts a space. CMRC compares characters, and counts the longest run of them
+that two answers share; between Chinese characters, this module parts other words at white space.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from rc_pipeline.scoring.matching import match
+from rc_pipeline.scoring.normalising import Rules
+
+if TYPE_CHECKING:
+    import polars as pl
+
+CHINESE = r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f]"
+RULES = Rules(dict.fromkeys(map(ord, string.punctuation), ""))
+_CMRC_MARKS = dict.fromkeys(map(ord, "-:_*^/\\~`+=，。：？！“”；’《》…·、「」（）－～『』"), "")
+_CMRC_TOKEN = re.compile(rf"{CHINESE}|(?:(?!{CHINESE})\S)+")
+
+
+def judge(said: pl.Series, accepted: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return (exact, F1) of each answer, the best over its accepted answers."""
+    import polars as pl
+
+    exact, f1 = match(said, accepted, RULES.all_normal)
+    chinese = accepted.list.join("\n").str.contains(CHINESE).fill_null(value=False)
+    at = (chinese & said.is_not_null()).arg_true()
+    found = [cmrc_match(*pair) for pair in zip(said.gather(at), accepted.gather(at).to_list(), strict=True)]
+    exact = exact.scatter(at, pl.Series([whole for whole, _ in found], dtype=pl.Boolean))
+    return exact, f1.scatter(at, pl.Series([part for _, part in found], dtype=pl.Float64))
+
+
+def cmrc_match(said: str, accepted: Sequence[str]) -> tuple[bool, float]:
+    """Return (exact, F1) of one answer by its characters; only an unbroken run of them counts as shared."""
+    plain, golds = _plain(said), list(map(_plain, accepted))
+    tokens = _CMRC_TOKEN.findall(plain)
+    return plain in golds, max(_run_f1(tokens, _CMRC_TOKEN.findall(gold)) for gold in golds)
+
+
+def _plain(text: str) -> str:
+    return text.lower().translate(_CMRC_MARKS).strip()
+
+
+def _run_f1(said: list[str], gold: list[str]) -> float:
+    shared = SequenceMatcher(None, said, gold, autojunk=False).find_longest_match().size
+    if not shared:
+        return 0.0
+    precision, recall = shared / len(said), shared / len(gold)
+    return 2 * precision * recall / (precision + recall)

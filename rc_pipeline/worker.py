@@ -2,17 +2,20 @@
 
 The device's memory is free again when it ends, and a crash of it is a failed step, not a dead run.
 It needs no Dagster: under a run it reports through Dagster Pipes, alone it writes to the terminal.
+Under `torchrun` it is one of several such processes, of which the first reports and leaves the outcome.
 """
 
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,10 +25,49 @@ from rc_pipeline.lake.outcome import JSON, Outcome
 
 OUTCOME_FILE = "_outcome.json"
 ERROR_FILE = "_error.txt"
-# The variable by which a run hands its terminal down, as the number of an open file.
+# The variable that names the process without which there is nobody to work for.
+PARENT = "RC_PARENT"
+# The variable by which a run hands its terminal down, as the number of an open file or as a path.
 TERMINAL = "RC_TERMINAL"
+# The file that a run watches for progress, and the seconds without any after which it ends the process.
+HEARTBEAT, SILENCE = "RC_HEARTBEAT", "RC_SECONDS_WITHOUT_PROGRESS"
+SECONDS_BETWEEN_BEATS = 1.0
 SECONDS_BETWEEN_LINES = 5.0
 PR_SET_PDEATHSIG = 1
+
+
+def rank() -> int:
+    """Return the number of this process among those that `torchrun` has started."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def processes() -> int:
+    """Return how many processes `torchrun` has started for this work, one without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+class Heartbeat:
+    """Tells the run that this process gets on; after a long silence, shows where it stands, before the run ends it."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self, said: str | None = None) -> None:
+        """Give a sign of life, with what there is to say."""
+        file, now = os.environ.get(HEARTBEAT), time.monotonic()
+        if file is None or (said is None and now - self._last < SECONDS_BETWEEN_BEATS):
+            return
+        self._last = now
+        with suppress(OSError):
+            if said is None:
+                Path(file).touch()
+            else:
+                Path(file).write_text(said, encoding="utf-8")
+        if SILENCE in os.environ:
+            faulthandler.dump_traceback_later(0.9 * float(os.environ[SILENCE]), exit=False)
+
+
+beat = Heartbeat()
 
 
 class Progress:
@@ -40,6 +82,7 @@ class Progress:
 
     def __call__(self, done: int, total: int, **figures: float) -> None:
         """Report `done` of `total` with figures such as loss or rows a second."""
+        beat()
         now = time.monotonic()
         finished = done >= total
         if not finished and now - self._last_line < (SECONDS_BETWEEN_LINES if self._terminal is None else 0.2):
@@ -59,6 +102,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Say one line."""
+        beat(text)
         if self._say is not None:
             self._say(text)
         else:
@@ -66,11 +110,11 @@ class Progress:
             sys.stderr.flush()
 
 
-def die_with_parent(parent: int | None) -> None:
+def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent is gone, kill -9 included."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if parent is not None and os.getppid() != parent:
+    if os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):
         # The parent died before the request was in place.
         os._exit(1)
 
@@ -81,33 +125,50 @@ def main(title: str, work: Callable[[dict[str, Any], Progress], Outcome], argv: 
     if len(arguments) != 1:
         sys.stderr.write(f"usage: python -m rc_pipeline.{title} SPEC.json\n")
         return 2
-    die_with_parent(int(os.environ["RC_PARENT"]) if "RC_PARENT" in os.environ else None)
-    spec: dict[str, Any] = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    die_with_parent()
+    spec_file = Path(arguments[0])
+    spec: dict[str, Any] = json.loads(spec_file.read_text(encoding="utf-8"))
     out = Path(spec["out"])
+    if rank() == 0:
+        (out / ERROR_FILE).unlink(missing_ok=True)
+    beat()
     try:
         require_code(title, spec.get("code"))
-        if "DAGSTER_PIPES_CONTEXT" in os.environ:
-            from dagster_pipes import open_dagster_pipes
-
-            with open_dagster_pipes() as pipes:
-                outcome = work(spec, Progress(title, pipes.log.info, _terminal_of_the_run()))
-        else:
-            outcome = work(spec, Progress(title))
+        outcome = _reporting(title, lambda progress: work(spec, progress))
+        if rank() == 0:
+            write_outcome(out, outcome)
     except Exception as error:
         explains_itself = type(error).__module__.startswith("rc_pipeline.")
-        text = str(error) if explains_itself else f"{type(error).__name__}: {error}"
-        (out / ERROR_FILE).write_text(text, encoding="utf-8")
+        write_error([out, spec_file.parent], str(error) if explains_itself else f"{type(error).__name__}: {error}")
         if explains_itself:
             return 1
         raise
-    write_outcome(out, outcome)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
     return 0
+
+
+def _reporting(title: str, work: Callable[[Progress], Outcome]) -> Outcome:
+    """Work, reporting to whoever started this process."""
+    if rank() > 0:
+        return work(Progress(title, lambda _: None))
+    if "DAGSTER_PIPES_CONTEXT" not in os.environ:
+        return work(Progress(title))
+    from dagster_pipes import open_dagster_pipes
+
+    with open_dagster_pipes() as pipes:
+        return work(Progress(title, pipes.log.info, _terminal_of_the_run()))
 
 
 def _terminal_of_the_run() -> TextIO | None:
     """Return the terminal that the run handed down: its own output is caught by Dagster before it gets there."""
-    handed = os.environ.get(TERMINAL)
-    return None if handed is None else os.fdopen(int(handed), "w", encoding="utf-8")
+    handed = os.environ.get(TERMINAL, "")
+    with suppress(OSError):
+        if handed.isdigit():
+            return os.fdopen(int(handed), "w", encoding="utf-8")
+        if handed:
+            return os.fdopen(os.open(handed, os.O_WRONLY | os.O_NOCTTY), "w", encoding="utf-8")
+    return None
 
 
 class CodeChanged(RuntimeError):
@@ -139,9 +200,24 @@ def read_outcome(folder: Path) -> Outcome:
     return outcome
 
 
-def read_error(folder: Path) -> str:
+def write_error(folders: list[Path], text: str) -> None:
+    """Leave the reason in the first of some folders that takes it: the disk of an output may be full.
+
+    Of several processes the first one that fails knows why; the others fail because it is gone.
+    """
+    for folder in folders:
+        with suppress(OSError):
+            file = os.open(folder / ERROR_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            with os.fdopen(file, "w", encoding="utf-8") as opened:
+                opened.write(text)
+            return
+
+
+def read_error(*folders: Path) -> str:
     """Return what a worker that failed said of the reason, if it could."""
-    try:
-        return (folder / ERROR_FILE).read_text(encoding="utf-8")
-    except OSError:
-        return ""
+    for folder in folders:
+        with suppress(OSError):
+            text = (folder / ERROR_FILE).read_text(encoding="utf-8")
+            if text:
+                return text
+    return ""

@@ -67,28 +67,42 @@ def _end_by_config(folder: Path, tokenizer: PreTrainedTokenizerFast) -> str | No
     return tokenizer.backend_tokenizer.id_to_token(told) if isinstance(told, int) else None
 
 
-def load_model(
-    folder: Path, *, family: str, adapter: Path | None = None, dtype: str = "auto", bits: int | None = None
+def load_model(  # noqa: PLR0913
+    folder: Path,
+    *,
+    family: str,
+    adapter: Path | None = None,
+    dtype: str = "auto",
+    bits: int | None = None,
+    device: str | None = None,
 ) -> PreTrainedModel:
-    """Load a base model, and an adapter on it, ready to evaluate on the best device there is.
+    """Load a base model, and an adapter on it, ready to evaluate on a device, the best there is if none is named.
 
     `dtype` auto is float32 on a CPU and bfloat16 on a GPU; `bits`, 4 or 8, is what the base's weights are held in.
     """
     import torch
+    from huggingface_hub.errors import StrictDataclassError
     from transformers.utils import logging
 
     if adapter is not None and (adapter / "model.safetensors").is_file():
         # Every weight was trained.
         folder, adapter = adapter, None
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    device = best_device()
-    precision = getattr(torch, dtype) if dtype != "auto" else torch.float32 if device == "cpu" else torch.bfloat16
+    best = best_device()
+    device = device or best
+    precision = getattr(torch, dtype) if dtype != "auto" else torch.float32 if best == "cpu" else torch.bfloat16
     options: dict[str, Any] = {"dtype": precision, "attn_implementation": "sdpa"}
     if bits is not None:
         options |= {"quantization_config": _quantised(bits, precision), "device_map": {"": device}}
-    model, report = architecture(family, _model_type(family, folder)).from_pretrained(
-        str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True, **options
-    )
+    model_class = architecture(family, _model_type(family, folder))
+    try:
+        model, report = model_class.from_pretrained(
+            str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+        )
+    except StrictDataclassError as error:
+        raise ModelLoadError(
+            f"{folder / 'config.json'}: {' '.join(str(error).split())} Fetch the one that belongs to the weights."
+        ) from error
     _refuse_partial_weights(folder, report)
     if bits is not None:
         _keep_gradients_right(model)

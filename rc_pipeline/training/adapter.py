@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rc_pipeline.lake.outcome import Check
+from rc_pipeline.training.parallel import own_part
 
 if TYPE_CHECKING:
     import torch
@@ -39,12 +40,17 @@ SETTINGS = (
 )
 
 
-def save_weights(model: Any, out: Path, base: Mapping[str, Any]) -> None:
-    """Write an adapter in PEFT's format, or a whole model as transformers loads it, without versions or paths."""
+def save_weights(
+    model: Any, out: Path, base: Mapping[str, Any], trained: Mapping[str, torch.Tensor] | None = None
+) -> None:
+    """Write an adapter in PEFT's format, or a whole model as transformers loads it, without versions or paths.
+
+    `trained` are the weights by their names in the model, where it does not hold them whole.
+    """
     if hasattr(model, "peft_config"):
-        _save_adapter(model, out, str(base.get("name", base["family"])))
+        _save_adapter(model, out, str(base.get("name", base["family"])), trained)
     else:
-        _save_model(model, out, Path(base["folder"]))
+        _save_model(dict(model.named_parameters()) if trained is None else trained, out, Path(base["folder"]))
 
 
 def probe_logits(model: Any, probe: Encoded) -> torch.Tensor:
@@ -69,8 +75,30 @@ def check_weights(
 ) -> list[Check]:
     """Load what was written and compare what it says about one example with the trained model and the untrained."""
     trained = probe_logits(model, probe)
+    return _compared(untrained, trained, probe_logits(_reloaded(model, out, base), probe))
+
+
+def check_spread_weights(
+    model: Any, out: Path, weights: Mapping[str, torch.Tensor], probe: Encoded, untrained: torch.Tensor
+) -> list[Check]:
+    """Check as `check_weights` does where a second model has no place: what was written goes back into the first."""
+    import torch
+    from safetensors import safe_open
+
+    trained = probe_logits(model, probe)
+    names = {name: name for name in weights}
+    if hasattr(model, "peft_config"):
+        names = {name: stored for stored, name in _stored(model, names).items()}
+    file = out / ("adapter_model.safetensors" if hasattr(model, "peft_config") else "model.safetensors")
+    with safe_open(file, framework="pt") as stored, torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(own_part(stored.get_tensor(names[name]), weight))
+    return _compared(untrained, trained, probe_logits(model, probe))
+
+
+def _compared(untrained: torch.Tensor, trained: torch.Tensor, reloaded: torch.Tensor) -> list[Check]:
     changed = (trained - untrained).abs().max().item()
-    drift = (probe_logits(_reloaded(model, out, base), probe) - trained).abs().max().item()
+    drift = (reloaded - trained).abs().max().item()
     return [
         Check(
             "adapter_changes_the_model",
@@ -87,13 +115,20 @@ def check_weights(
     ]
 
 
-def _save_adapter(model: Any, out: Path, base_name: str) -> None:
-    import torch
+def _stored(model: Any, weights: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return an adapter's weights, or what is given in their place, by the names they have in PEFT's file."""
     from peft import get_peft_model_state_dict
-    from safetensors.torch import save
 
     # PEFT would otherwise look for the base model's files to compare vocabularies.
-    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    named: dict[str, Any] = get_peft_model_state_dict(model, state_dict=weights, save_embedding_layers=False)
+    return named
+
+
+def _save_adapter(model: Any, out: Path, base_name: str, trained: Mapping[str, torch.Tensor] | None) -> None:
+    import torch
+    from safetensors.torch import save
+
+    weights = _stored(model, trained)
     tensors = {name: weight.detach().to("cpu", torch.float32).contiguous() for name, weight in sorted(weights.items())}
     (out / "adapter_model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     every = model.peft_config["default"].to_dict()
@@ -105,11 +140,11 @@ def _save_adapter(model: Any, out: Path, base_name: str) -> None:
     (out / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _save_model(model: Any, out: Path, base: Path) -> None:
+def _save_model(weights: Mapping[str, torch.Tensor], out: Path, base: Path) -> None:
     from safetensors.torch import save_file
 
     # A tied weight is named once among the parameters, as in the files that transformers writes.
-    tensors = {name: weight.detach().contiguous() for name, weight in sorted(model.named_parameters())}
+    tensors = {name: weight.detach().contiguous() for name, weight in sorted(weights.items())}
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
     shutil.copyfile(base / "config.json", out / "config.json")
 

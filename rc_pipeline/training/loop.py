@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rc_pipeline.training.batches import micro_batches
-from rc_pipeline.training.checkpoints import Checkpoint, Checkpoints
+from rc_pipeline.training.checkpoints import STEPS_BETWEEN_CHECKPOINTS, Checkpoint, Checkpoints, Saving
 from rc_pipeline.training.held_out import HeldOut
-from rc_pipeline.training.memory import MICRO_BATCH_TOKENS, halved, is_out_of_memory, peak_gigabytes
+from rc_pipeline.training.memory import MICRO_BATCH_TOKENS, OutOfMemory, halved, is_out_of_memory, peak_gigabytes
+from rc_pipeline.training.parallel import ALONE, Group, own_part, whole
+from rc_pipeline.worker import beat
 
 if TYPE_CHECKING:
     import torch
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from rc_pipeline.prompting.encoding import Encoded
     from rc_pipeline.training.objective import Objective
 
-SECONDS_BETWEEN_CHECKPOINTS = 20.0
-STEPS_BETWEEN_CHECKPOINTS = 200
-# Saving takes no more than this share of the time, however slow the disk.
-SHARE_FOR_CHECKPOINTS = 0.02
 # A loss counts as blown up when its mean over so many steps is above that of blind guessing and far above the first.
 STEPS_WATCHED = 50
 BLOWN_UP = 1.5
@@ -60,29 +57,6 @@ class Journal:
 
 
 @dataclass
-class Saving:
-    """When to save: every so many steps or seconds, but never so often that it slows the training down."""
-
-    checkpoints: Checkpoints
-    every_steps: int
-    finished_at: float = field(default_factory=time.monotonic)
-    seconds_taken: float = 0.0
-
-    def is_due(self, done: int) -> bool:
-        """Say whether the state after `done` steps is worth its writing."""
-        waited = time.monotonic() - self.finished_at
-        wait = max(SECONDS_BETWEEN_CHECKPOINTS, self.seconds_taken / SHARE_FOR_CHECKPOINTS)
-        return done % self.every_steps == 0 or waited > wait
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint and remember what it cost."""
-        started = time.monotonic()
-        self.checkpoints.save(checkpoint)
-        self.finished_at = time.monotonic()
-        self.seconds_taken = self.finished_at - started
-
-
-@dataclass
 class Trainer:
     """A model with weights to train, its optimiser, and the plan of its steps."""
 
@@ -98,6 +72,7 @@ class Trainer:
     checkpoint_steps: int = STEPS_BETWEEN_CHECKPOINTS
     micro_batch_tokens: int = MICRO_BATCH_TOKENS
     held_out: HeldOut = field(default_factory=HeldOut)
+    group: Group = ALONE
 
     def __post_init__(self) -> None:
         import torch
@@ -136,8 +111,8 @@ class Trainer:
                 if self.held_out.has_waited(journal.evaluations):
                     note(f"no better loss for {self.held_out.patience} evaluations: stops after step {done} of {steps}")
                     break
-            if done < steps and saving.is_due(done):
-                saving.save(Checkpoint(done, self._state(), journal.losses, journal.evaluations))
+            if done < steps and self.group.saves(saving.is_due(done), self.device):
+                saving.save(Checkpoint(done, self._state(), journal.losses, journal.evaluations), note)
             memory = peak_gigabytes(self.device)
             progress(done, steps, loss=loss, tokens_per_second=seen / (now - began), gigabytes=memory)
         self._keep_best()
@@ -150,16 +125,13 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(step)
         while True:
-            parts = micro_batches(self.batches[step], self.lengths, self.micro_batch_tokens)
-            total = self._gradients(step, parts)
-            if total is not None:
+            parts = self.group.passes(self.batches[step], self.lengths, self.micro_batch_tokens)
+            own = self._gradients(step, parts)
+            if own is not None:
                 break
-            self.optimizer.zero_grad()
-            self.micro_batch_tokens = halved(parts, self.lengths)
-            note(f"out of memory in step {step + 1}: goes on with {self.micro_batch_tokens} tokens at a time")
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-        norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), self.max_grad_norm)
+            self._take_fewer_at_a_time(step, parts, note)
+        total = self.group.sum_up(own, list(self.weights.values()), self.device)
+        norm = whole(torch.nn.utils.clip_grad_norm_(self.weights.values(), self.max_grad_norm))
         if not (math.isfinite(total) and math.isfinite(norm.item())):
             raise self._diverged(step + 1, f"the loss is {total} and the gradient's norm {norm.item()}")
         self.optimizer.step()
@@ -170,15 +142,17 @@ class Trainer:
         """Add up the gradients of a batch's parts and return its loss, None where memory did not suffice."""
         import torch
 
-        torch.manual_seed(_seed_of_step(self.seed, step))
         weight = max(1, self.objective.weight([self.examples[i] for i in self.batches[step]]))
         total = 0.0
         try:
             for part in parts:
-                rows = [self.examples[i] for i in part]
-                loss = self.objective.summed_loss(self.model, rows, training=True) / weight
-                loss.backward()  # type: ignore[no-untyped-call]
+                # Noise belongs to what is computed, whichever process computes it.
+                torch.manual_seed(_seed_of_pass(self.seed, step, part))
+                loss = self._summed_loss(part or self.batches[step][:1], self.examples, training=True)
+                loss = loss * (len(part) > 0) / weight
+                (loss * self.group.divides_by).backward()  # type: ignore[no-untyped-call]
                 total += loss.item()
+                beat()
         except RuntimeError as error:
             # What the failed pass holds is free only once its traceback is gone, hence no retry in here.
             if is_out_of_memory(error):
@@ -186,17 +160,39 @@ class Trainer:
             raise
         return total
 
+    def _summed_loss(self, rows: Sequence[int], examples: Sequence[Encoded], *, training: bool) -> torch.Tensor:
+        if self.group.sharded:
+            # Some read the embeddings before they call the model.
+            self.model.unshard()
+        return self.objective.summed_loss(self.model, [examples[i] for i in rows], training=training)
+
+    def _take_fewer_at_a_time(self, step: int, parts: Sequence[Sequence[int]], note: Callable[[str], None]) -> None:
+        import torch
+
+        self.optimizer.zero_grad()
+        self.micro_batch_tokens = halved([part for part in parts if part], self.lengths)
+        fewer = f"{self.micro_batch_tokens} tokens at a time"
+        if self.group.sharded:
+            # The others are in the middle of a pass that cannot be made without this process.
+            self.checkpoints.remember_tokens(self.micro_batch_tokens)
+            raise OutOfMemory(f"out of memory in step {step + 1}. Start it again: it goes on with {fewer}.")
+        note(f"out of memory in step {step + 1}: goes on with {fewer}")
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def _evaluate(self, done: int, journal: Journal, note: Callable[[str], None]) -> None:
         import torch
 
         rows = self.held_out.examples
-        lengths = [len(row.ids) for row in rows]
+        parts = self.group.passes(range(len(rows)), [len(row.ids) for row in rows], self.micro_batch_tokens)
         self.model.eval()
+        own = 0.0
         with torch.no_grad():
-            parts = micro_batches(range(len(rows)), lengths, self.micro_batch_tokens)
-            losses = [self.objective.summed_loss(self.model, [rows[i] for i in part], training=False) for part in parts]
+            for part in parts:
+                own += self._summed_loss(part or [0], rows, training=False).item() * (len(part) > 0)
+                beat()
         self.model.train()
-        loss = sum(each.item() for each in losses) / max(1, self.objective.weight(rows))
+        loss = self.group.sum_up(own, [], self.device) / max(1, self.objective.weight(rows))
         if not math.isfinite(loss):
             raise self._diverged(done, f"the held-out loss is {loss}")
         journal.evaluations.append((done, loss))
@@ -238,25 +234,36 @@ class Trainer:
     def _resume(self, note: Callable[[str], None]) -> Journal:
         import torch
 
-        checkpoint, passed_over = self.checkpoints.latest()
-        for reason in passed_over:
-            note(f"checkpoint passed over: {reason}")
+        checkpoint = self._last_checkpoint(note)
         if checkpoint is None:
             return Journal()
         tensors = checkpoint.tensors
         with torch.no_grad():
             for name, weight in self.weights.items():
-                weight.copy_(tensors[f"weight.{name}"])
+                weight.copy_(own_part(tensors[f"weight.{name}"], weight))
                 self.optimizer.state[weight] = {
-                    key: tensors[f"{key}.{name}"].to(weight.device) for key in ("step", "exp_avg", "exp_avg_sq")
+                    "step": tensors[f"step.{name}"].to(weight.device),
+                    **{key: own_part(tensors[f"{key}.{name}"], weight) for key in ("exp_avg", "exp_avg_sq")},
                 }
                 if f"best.{name}" in tensors:
-                    self.best[name] = tensors[f"best.{name}"].to(weight.device)
+                    self.best[name] = own_part(tensors[f"best.{name}"], weight)
         note(f"goes on after step {checkpoint.step} of {len(self.batches)}")
         return Journal(
             losses=list(checkpoint.losses), evaluations=list(checkpoint.evaluations), resumed_at=checkpoint.step
         )
 
+    def _last_checkpoint(self, note: Callable[[str], None]) -> Checkpoint | None:
+        """Return the checkpoint to go on from, the same one in all processes."""
+        if not self.group.leads:
+            step = self.group.as_leader_says(-1, self.device)
+            return None if step < 0 else self.checkpoints.at(step)
+        checkpoint, passed_over = self.checkpoints.latest()
+        for reason in passed_over:
+            note(f"checkpoint passed over: {reason}")
+        self.group.as_leader_says(-1 if checkpoint is None else checkpoint.step, self.device)
+        return checkpoint
 
-def _seed_of_step(seed: int, step: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}/{step}".encode()).digest()[:7], "big")
+
+def _seed_of_pass(seed: int, step: int, part: Sequence[int]) -> int:
+    named = f"{seed}/{step}/{','.join(map(str, part))}"
+    return int.from_bytes(hashlib.sha256(named.encode()).digest()[:7], "big")

@@ -17,12 +17,13 @@ class TuneError(ValueError):
 BITS = {"qlora": 4, "lora_8bit": 8}
 
 
-def load_base(base: Mapping[str, Any], tune: Mapping[str, Any]) -> Any:
-    """Load a base model in the precision that its method trains in."""
+def load_base(base: Mapping[str, Any], tune: Mapping[str, Any], *, device: str | None = None) -> Any:
+    """Load a base model in the precision that its method trains in, on the best device if none is named."""
     # Steps of the optimiser are too small for the eight bits of a bfloat16 weight.
     precise = tune["method"] == "full" or tune.get("precision") == "fp32"
     dtype = "float32" if precise else "bfloat16" if tune.get("precision") == "bf16" else "auto"
-    return load_model(Path(base["folder"]), family=base["family"], dtype=dtype, bits=BITS.get(tune["method"]))
+    bits = BITS.get(tune["method"])
+    return load_model(Path(base["folder"]), family=base["family"], dtype=dtype, bits=bits, device=device)
 
 
 def virtual_tokens(tune: Mapping[str, Any]) -> int:

@@ -6,16 +6,19 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rc_pipeline.lake.canonical import sha256_json
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
+from rc_pipeline.training.parallel import ALONE, Group
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerFast
 
+    from rc_pipeline.prompting.encoding import Encoded
     from rc_pipeline.training.examples import Examples
     from rc_pipeline.training.loop import Journal, Trainer
     from rc_pipeline.training.objective import Objective
@@ -27,27 +30,29 @@ DECIDING = ("base", "prompt", "tune", "context_tokens", "seed")
 
 def train(spec: dict[str, Any], progress: Progress) -> Outcome:
     """Train what a spec says into spec["out"], going on from a checkpoint in spec["scratch"] if there is one."""
-    from rc_pipeline.models.loading import load_tokenizer, use_threads
-    from rc_pipeline.training.adapter import check_weights
+    from rc_pipeline.models.loading import best_device, load_tokenizer, use_threads
     from rc_pipeline.training.checkpoints import sweep
+    from rc_pipeline.training.parallel import join, leave
 
     started = time.monotonic()
     out, scratch = Path(spec["out"]), Path(spec["scratch"])
     out.mkdir(parents=True, exist_ok=True)
     scratch.mkdir(parents=True, exist_ok=True)
-    sweep(scratch)
     tokenizer = load_tokenizer(Path(spec["base"]["folder"]))
     examples, held_out = _examples(spec, tokenizer)
     _be_deterministic()
     use_threads(spec.get("threads"))
-    trainer, untrained = _trainer(spec, examples, held_out, tokenizer, scratch)
+    group = join(best_device())
+    if group.leads:
+        sweep(scratch)
+    trainer, untrained = _trainer(spec, examples, held_out, tokenizer, scratch, group)
     progress.note(f"{len(examples.encoded)} examples, {len(trainer.batches)} steps, ready")
     ready = time.monotonic()
     journal = trainer.run(progress, progress.note)
     trained = time.monotonic()
     checks = [_loss_is_finite(journal), _spans_are_exact(examples)]
-    _write(spec, out, trainer, examples, journal)
-    checks += check_weights(trainer.model, out, spec["base"], examples.encoded[0], untrained)
+    checks += _saved_and_checked(spec, trainer, examples, journal, untrained)
+    leave(group)
     own_tokens = sum(line["tokens"] for line in journal.lines)
     return Outcome(
         metadata={
@@ -96,31 +101,30 @@ def _be_deterministic() -> None:
     torch.set_deterministic_debug_mode("warn")
 
 
-def _trainer(
+def _trainer(  # noqa: PLR0913, PLR0917
     spec: Mapping[str, Any],
     examples: Examples,
     held_out: Examples | None,
     tokenizer: PreTrainedTokenizerFast,
     scratch: Path,
+    group: Group = ALONE,
 ) -> tuple[Trainer, torch.Tensor]:
     """Return all that is ready to train, and what the model says before."""
-    from rc_pipeline.training.adapter import probe_logits
     from rc_pipeline.training.batches import plan_batches
-    from rc_pipeline.training.checkpoints import Checkpoints
+    from rc_pipeline.training.checkpoints import STEPS_BETWEEN_CHECKPOINTS, Checkpoints
     from rc_pipeline.training.held_out import HeldOut
-    from rc_pipeline.training.loop import STEPS_BETWEEN_CHECKPOINTS, Schedule, Trainer
-    from rc_pipeline.training.methods import add_weights, load_base
+    from rc_pipeline.training.loop import Schedule, Trainer
 
     tune, seed = spec["tune"], int(spec["seed"])
-    model = load_base(spec["base"], tune)
-    untrained = probe_logits(model, examples.encoded[0])
     lengths = [len(example.ids) for example in examples.encoded]
     batches = plan_batches(lengths, batch_size=tune["batch_size"], epochs=tune["epochs"], seed=seed)
-    micro_batch_tokens = _fit_into_memory(model, tune, longest=max(lengths))
+    group = replace(group, sharded=_spreads(spec, group, examples))
+    model, untrained, micro_batch_tokens = _model(spec, group, examples.encoded[0], longest=max(lengths))
     rows = [each.identity() for each in (examples, held_out) if each is not None]
     identity = sha256_json({key: spec[key] for key in DECIDING} | {"examples": rows})
+    checkpoints = Checkpoints(scratch, identity, writes=group.leads)
     trainer = Trainer(
-        model=add_weights(model, tune, seed=seed),
+        model=model,
         objective=_objective(tune, tokenizer, model),
         examples=examples.encoded,
         batches=batches,
@@ -128,12 +132,55 @@ def _trainer(
         seed=seed,
         weight_decay=tune["weight_decay"],
         max_grad_norm=tune["max_grad_norm"],
-        checkpoints=Checkpoints(scratch, identity),
+        checkpoints=checkpoints,
         checkpoint_steps=int(spec.get("checkpoint_steps", STEPS_BETWEEN_CHECKPOINTS)),
-        micro_batch_tokens=micro_batch_tokens,
+        micro_batch_tokens=min(micro_batch_tokens, checkpoints.remembered_tokens() or micro_batch_tokens),
         held_out=HeldOut(held_out.encoded if held_out else (), tune.get("patience")),
+        group=group,
     )
     return trainer, untrained
+
+
+def _spreads(spec: Mapping[str, Any], group: Group, examples: Examples) -> bool:
+    """Say whether the model is spread over the processes: if it is wished, or else if one GPU could not hold it."""
+    import torch
+
+    from rc_pipeline.training.forecast import forecast
+    from rc_pipeline.training.parallel import SHARDABLE
+    from rc_pipeline.training.shapes import ShapeUnknown, read_shape
+
+    if group.size == 1 or spec["tune"]["method"] not in SHARDABLE:
+        return False
+    if spec.get("sharded") is not None or not torch.cuda.is_available():
+        return bool(spec.get("sharded"))
+    try:
+        shape = read_shape(json.loads((Path(spec["base"]["folder"]) / "config.json").read_text(encoding="utf-8")))
+    except ShapeUnknown:
+        return False
+    longest = max(len(example.ids) for example in examples.encoded)
+    labels = max(len(example.ids) - example.masked for example in examples.encoded)
+    needed = forecast(shape, spec["tune"], tokens=longest, labels=labels, checkpointing=True).total
+    return needed > group.smallest(torch.cuda.mem_get_info()[1], torch.device("cuda"))
+
+
+def _model(spec: Mapping[str, Any], group: Group, probe: Encoded, *, longest: int) -> tuple[Any, torch.Tensor, int]:
+    """Return the model with what is trained in it, what it said before, and how many tokens it takes at a time."""
+    from rc_pipeline.models.loading import best_device
+    from rc_pipeline.training.adapter import probe_logits
+    from rc_pipeline.training.methods import add_weights, load_base
+    from rc_pipeline.training.parallel import spread
+
+    base, tune, seed = spec["base"], spec["tune"], int(spec["seed"])
+    if not group.sharded:
+        model = load_base(base, tune)
+        untrained = probe_logits(model, probe)
+        tokens = _fit_into_memory(model, tune, group, longest=longest)
+        return add_weights(model, tune, seed=seed), untrained, tokens
+    with group.in_turn():
+        model = spread(add_weights(load_base(base, tune, device="cpu"), tune, seed=seed), group, best_device())
+    # Low-rank matrices begin with a product of zero, so that nothing has changed yet.
+    untrained = probe_logits(model, probe)
+    return model, untrained, group.smallest(_fit_into_memory(model, tune, group, longest=longest), untrained.device)
 
 
 def _objective(tune: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, model: Any) -> Objective:
@@ -154,13 +201,14 @@ def _objective(tune: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, mode
     )
 
 
-def _fit_into_memory(model: Any, tune: Mapping[str, Any], *, longest: int) -> int:
+def _fit_into_memory(model: Any, tune: Mapping[str, Any], group: Group, *, longest: int) -> int:
     """Return the tokens of one forward pass; where one row's activations do not fit, they are computed twice."""
     from rc_pipeline.training.memory import cached_tokens, tokens_that_fit, usable_bytes
 
     size = model.config
     logits = 0 if tune["loss_on"] == "answer" else size.vocab_size
-    free = usable_bytes(model.device)
+    # GPUs are one each, main memory is for all.
+    free = usable_bytes(model.device) // (group.size if model.device.type == "cpu" else 1)
     tokens = tokens_that_fit(free, layers=size.num_hidden_layers, width=size.hidden_size, logits=logits)
     # The cache that holds a prefix would be written to twice.
     if tune.get("gradient_checkpointing") or (tokens < longest and tune["method"] != "prefix"):
@@ -170,12 +218,27 @@ def _fit_into_memory(model: Any, tune: Mapping[str, Any], *, longest: int) -> in
     return max(tokens, longest)
 
 
+def _saved_and_checked(
+    spec: Mapping[str, Any], trainer: Trainer, examples: Examples, journal: Journal, untrained: torch.Tensor
+) -> list[Check]:
+    """Let the leading process write everything, and check that the weights hold when they are read back."""
+    from rc_pipeline.training.adapter import check_spread_weights, check_weights, save_weights
+
+    out, base, group, probe = Path(spec["out"]), spec["base"], trainer.group, examples.encoded[0]
+    whole = group.gathered(trainer.weights) if group.sharded else None
+    if group.leads:
+        save_weights(trainer.model, out, base, whole)
+        _write(spec, out, trainer, examples, journal)
+    if group.sharded:
+        group.wait()
+        return check_spread_weights(trainer.model, out, trainer.weights, probe, untrained)
+    return check_weights(trainer.model, out, base, probe, untrained) if group.leads else []
+
+
 def _write(spec: Mapping[str, Any], out: Path, trainer: Trainer, examples: Examples, journal: Journal) -> None:
-    from rc_pipeline.training.adapter import save_weights
     from rc_pipeline.training.curve import draw, thin
     from rc_pipeline.training.events import write_events
 
-    save_weights(trainer.model, out, spec["base"])
     _write_json(out / "prompt.json", examples.prompt)
     figures = _figures(trainer, examples, journal)
     measured = {"held_out_loss": [[step, round(loss, 4)] for step, loss in journal.evaluations]}

@@ -47,7 +47,7 @@ def test_an_interruption_stops_the_process_and_its_children(tmp_path):
 def test_a_worker_dies_with_its_parent_even_by_kill_9(tmp_path):
     file = tmp_path / "worker"
     worker = (
-        "import os; from rc_pipeline.worker import die_with_parent; die_with_parent(int(os.environ['RC_PARENT']));"
+        "import os; from rc_pipeline.worker import die_with_parent; die_with_parent();"
         + SLEEPER.format(file=str(file))
     )
     parent = (

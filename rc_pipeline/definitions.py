@@ -6,7 +6,19 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import adapters, base_models, instructions, overlaps, passages, predictions, raw, reports, scores, tables
+from assets import (
+    adapters,
+    base_models,
+    instructions,
+    merged,
+    overlaps,
+    passages,
+    predictions,
+    raw,
+    reports,
+    scores,
+    tables,
+)
 from assets.factory import Stage, asset_for
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.code import PROJECT
@@ -26,6 +38,7 @@ STAGES: dict[str, Stage] = {
     "adapters": adapters.STAGE,
     "predictions": predictions.STAGE,
     "scores": scores.STAGE,
+    "merged": merged.STAGE,
     "reports": reports.STAGE,
 }
 # Dagster uses its own console, events and all, unless a job names another.

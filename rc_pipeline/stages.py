@@ -62,5 +62,9 @@ CODE: dict[str, tuple[str, ...]] = {
     "adapters": ("rc_pipeline.training", *_RUNNING),
     "predictions": ("rc_pipeline.prediction", *_RUNNING),
     "scores": ("rc_pipeline.scoring",),
-    "reports": ("rc_pipeline.reporting", "rc_pipeline.scoring.intervals"),
+    "reports": ("rc_pipeline.reporting", "rc_pipeline.scoring"),
 }
+# A merged model is asked and scored before anybody gets it.
+CODE["merged"] = (
+    "rc_pipeline.merging", f"{_MODELS}.weight_files", *CODE["predictions"], *CODE["scores"],
+)  # fmt: skip

@@ -15,6 +15,7 @@ from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.graph import Graph, Node
 from rc_pipeline.lineage.datasets import dataset_nodes
 from rc_pipeline.lineage.facts import SHOTS
+from rc_pipeline.lineage.merged import merged_keys, merged_node
 from rc_pipeline.lineage.runs import SHIPPED, base_model, run_nodes
 from rc_pipeline.lineage.studies import overlap_nodes, report
 
@@ -29,8 +30,8 @@ class Lineage:
     graph: Graph
 
     def study(self, name: str) -> list[str]:
-        """Return what a study's job builds: its report and all that it is built from."""
-        return self.graph.upstream([f"reports/{name}"])
+        """Return what a study's job builds: its report, the models it merges, and all that these are built from."""
+        return self.graph.upstream([f"reports/{name}", *merged_keys(self.catalog, name)])
 
 
 def load_lineage(catalog: Path = PROJECT / "catalog", lake: Path = PROJECT / "data_lake") -> Lineage:
@@ -45,7 +46,10 @@ def _nodes(catalog: Catalog, inbox: Path) -> Iterator[Node]:
     for name, card in catalog.models.items():
         yield base_model(catalog, name, card, inbox)
     for run in catalog.runs.values():
-        yield from run_nodes(catalog, run, inbox)
+        nodes = list(run_nodes(catalog, run, inbox))
+        yield from nodes
+        if run.merge is not None:
+            yield merged_node(catalog, run, nodes)
     yield from overlap_nodes(catalog)
     for name in catalog.studies:
         yield report(catalog, name)

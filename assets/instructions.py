@@ -20,6 +20,7 @@ def build(work: Work, _: Heavy) -> Outcome:
         passage_column=settings["passage_column"],
         tables=work.folder("tables"),
         passages=work.folder("passages") if "passages" in work.inputs else None,
+        documents=work.folder("documents") if "documents" in work.inputs else None,
         templates=settings["templates"],
         train_splits=settings["train_splits"],
         splits=settings["splits"],
@@ -27,6 +28,7 @@ def build(work: Work, _: Heavy) -> Outcome:
         holdout=settings["holdout"],
         duplicates=settings["duplicates"],
         shot_rows=settings["shot_rows"],
+        asked_as=settings["asked_as"],
         seed=settings["seed"],
         out=work.out,
     )

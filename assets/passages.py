@@ -20,6 +20,7 @@ def build(work: Work, _: Heavy) -> Outcome:
         tables=work.folder("tables"),
         splits=settings["splits"],
         train_splits=settings["train_splits"],
+        by_document=settings["by_document"],
         tokens=settings["tokens"],
         window_tokens=settings["window_tokens"],
         out=work.out,

@@ -21,6 +21,7 @@ from rc_pipeline.catalog.studies import Study
 from rc_pipeline.catalog.tasks import TaskTemplate
 from rc_pipeline.catalog.validation import NAME_PATTERN, NAME_REMEDY, Known, validated
 from rc_pipeline.catalog.view_names import taken_by
+from rc_pipeline.instructions.probes import WAYS_TO_ASK
 
 SUFFIXES = {"datasets": ".yaml", "tasks": ".yaml", "prompts": ".json", "models": ".yaml", "studies": ".yaml"}
 LOOKALIKES = (".yaml", ".yml", ".json")
@@ -124,7 +125,13 @@ def load_catalog(root: Path) -> Catalog:
         folder: [name for name, template in templates.items() if "held_out" in template.use]
         for folder, templates in tasks.items()
     }
-    known = Known(datasets=datasets, models=models, prompts=prompts, held_out=held_out)
+    evaluating = {
+        folder: template
+        for folder, templates in tasks.items()
+        for template in templates.values()
+        if "evaluate" in template.use
+    }
+    known = Known(datasets=datasets, models=models, prompts=prompts, held_out=held_out, evaluating=evaluating)
     studies = reading.read_all(Study, "studies", known)
     sound_models, sound_studies = _sound(models), _sound(studies)
     ready = {name: study for name, study in sound_studies.items() if _models_of(study) <= set(sound_models)}
@@ -194,6 +201,8 @@ def _read_tasks(
     for name, path in files.items():
         folder, template = name.split("/")
         columns = _columns(folder, uses)
+        if template in WAYS_TO_ASK:
+            reading.complain(path, f"{template} is a way to ask any template (docs/probes.md); rename it")
         read.setdefault(folder, {})[template] = reading.read(TaskTemplate, path, Known(columns=columns), {})
     for folder, templates in read.items():
         path = reading.root / "tasks" / folder

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
     ValidationError,
     ValidationInfo,
@@ -17,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from rc_pipeline.catalog.formats import Kind
+from rc_pipeline.catalog.eval_sets import EvalSets
 from rc_pipeline.catalog.problems import nearest
 from rc_pipeline.catalog.settings import IN_FRONT, Answer, MergedAs, Mixture, PromptUse, Tune
 from rc_pipeline.catalog.validation import (
@@ -25,7 +24,6 @@ from rc_pipeline.catalog.validation import (
     Known,
     Name,
     Owner,
-    RowCount,
     TrainRows,
     explained,
     known_of,
@@ -57,47 +55,6 @@ def _shares_add_up(rows: dict[str, int | str]) -> dict[str, int | str]:
 
 DatasetName = Annotated[str, reference("datasets"), AfterValidator(_has_rows_to_train_on)]
 TrainOn = Annotated[dict[DatasetName, TrainRows], AfterValidator(_shares_add_up)]
-
-
-def _eval_set(name: str, info: ValidationInfo) -> str:
-    dataset_name, slash, split = name.partition("/")
-    if not (dataset_name and slash and split):
-        raise wrong("an evaluation set is <dataset>/<split>")
-    known = known_of(info)
-    if known is None:
-        return name
-    if dataset_name not in known.datasets:
-        raise wrong(f"no such dataset in catalog/datasets; {nearest(dataset_name, known.datasets)}")
-    dataset = known.datasets[dataset_name]
-    if dataset is not None:
-        split, dot, template = split.partition(".")
-        if split not in dataset.splits:
-            raise wrong(f"{dataset_name} has no split {split}; {nearest(split, dataset.splits)}")
-        held_out = known.held_out.get(dataset.tasks, ())
-        if dot and template not in held_out:
-            raise wrong(f"{dataset_name} has no held-out template {template}; {nearest(template, held_out)}")
-        if split in dataset.train_splits:
-            raise wrong(f"{split} is trained on; evaluate on another split")
-        if dataset.kind is None:
-            kinds = ", ".join(get_args(Kind))
-            raise wrong(f"nothing says how answers to {dataset_name} are scored; add scored_as to it: {kinds}")
-    return name
-
-
-def _all_rows_of_each(value: Any) -> Any:
-    if not isinstance(value, list):
-        return value
-    if not all(isinstance(each, str) for each in value):
-        raise wrong("a list here holds <dataset>/<split> names; for a number of rows write {<dataset>/<split>: 100}")
-    for name in value:
-        if value.count(name) > 1:
-            raise wrong(f"{name} is here twice; keep one of them")
-    return dict.fromkeys(value, "all")
-
-
-EvalSets = Annotated[
-    dict[Annotated[str, AfterValidator(_eval_set)], RowCount], BeforeValidator(_all_rows_of_each), Field(min_length=1)
-]
 
 
 class RunEntry(BaseModel):

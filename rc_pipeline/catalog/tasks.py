@@ -58,6 +58,9 @@ class TaskTemplate(BaseModel):
     weight: float = Field(default=1.0, gt=0, description="share of the training rows, against its neighbours' weights")
     system: str = Field(default="", description="who the model is to be, for prompts that have a place for it")
     instruction: str = Field(description="what to do")
+    without_passage: str = Field(
+        default="", description="instruction of the probe question_only; `instruction` without the passage if left out"
+    )
     input: str = Field(default="", description="what to do it with")
     choices: Annotated[list[str] | str, AfterValidator(_choices)] = Field(
         default=[], description="the options, none for an answer in free text; or {{ column }}, a column with a list"
@@ -98,7 +101,7 @@ class TaskTemplate(BaseModel):
             raise wrong("an answer that is chosen is not looked for in text; remove it, or remove choices and label")
         return mark
 
-    @field_validator("system", "rationale", "instruction", "input")
+    @field_validator("system", "rationale", "instruction", "without_passage", "input")
     @classmethod
     def _renders(cls, text: str, info: ValidationInfo) -> str:
         if info.field_name == "instruction" and not text.strip():

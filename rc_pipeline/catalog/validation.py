@@ -16,6 +16,7 @@ from rc_pipeline.catalog.problems import Problem, nearest, shown
 if TYPE_CHECKING:
     from rc_pipeline.catalog.datasets import Dataset
     from rc_pipeline.catalog.models import BaseModelCard
+    from rc_pipeline.catalog.tasks import TaskTemplate
 
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
@@ -43,6 +44,7 @@ class Known:
     task_folders: Collection[str] = ()
     columns: tuple[str, ...] | None = None
     held_out: Mapping[str, Collection[str]] = field(default_factory=dict)
+    evaluating: Mapping[str, TaskTemplate] = field(default_factory=dict)
 
 
 def wrong(remedy: str) -> PydanticCustomError:

@@ -10,7 +10,7 @@ SHARED = frozenset(
         "quarantine", "quarantine_counts", "runs", "scored_questions", "scores", "skipped",
     }
 )  # fmt: skip
-OF_A_DATASET = ("answers", "evidence", "pages", "passages", "quarantine", "questions")
+OF_A_DATASET = ("answers", "document_passages", "evidence", "pages", "passages", "quarantine", "questions")
 
 
 def taken_by(name: str, datasets: Collection[str]) -> str:

@@ -102,7 +102,7 @@ class TaskRenderer:
 
         In a split that is not `answered` a null is an answer unknown to us, whatever a template makes of it.
         """
-        choices = [self._text(choice, row) for choice in self.choices] or list(row.get(self.choices_column) or [])
+        choices = self._choices(row)
         label = self._gold_label(row, choices)
         known = {**row, "choices": choices, "label": label} if choices else row
         output = self._output(known, answered=answered)
@@ -118,6 +118,13 @@ class TaskRenderer:
             choices=choices,
             gold_label=label,
         )
+
+    def gold_label(self, row: Mapping[str, Any]) -> int | None:
+        """Return which of the row's choices is right, None where that is not known."""
+        return self._gold_label(row, self._choices(row))
+
+    def _choices(self, row: Mapping[str, Any]) -> list[str]:
+        return [self._text(choice, row) for choice in self.choices] or list(row.get(self.choices_column) or [])
 
     def _output(self, known: Mapping[str, Any], *, answered: bool) -> str | None:
         if not self.output.unknown_in(known):

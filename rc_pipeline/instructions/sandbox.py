@@ -95,6 +95,15 @@ def names_of(text: str) -> frozenset[str]:
         raise UnfitTemplate(f"broken Jinja ({error.message}); mend it") from error
 
 
+def tested_names(text: str) -> frozenset[str]:
+    """Return the names that the conditions of a sound template ask about."""
+    tree = ENVIRONMENT.parse(text)
+    tests = [*(node.test for node in tree.find_all(nodes.If)), *(node.test for node in tree.find_all(nodes.CondExpr))]
+    return frozenset(
+        name.name for test in tests for name in (test, *test.find_all(nodes.Name)) if isinstance(name, nodes.Name)
+    )
+
+
 def _loops_deep(node: nodes.Node) -> int:
     below = max((_loops_deep(child) for child in node.iter_child_nodes()), default=0)
     return below + isinstance(node, nodes.For)

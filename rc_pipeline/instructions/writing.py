@@ -10,10 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from rc_pipeline.instructions.asked import ASKED_SCHEMA
+from rc_pipeline.instructions.asked import ASKED_SCHEMA, OWN
 from rc_pipeline.instructions.drawing import draw_template, row_order
 from rc_pipeline.instructions.duplicates import Duplicate
 from rc_pipeline.instructions.errors import InstructionsError
+from rc_pipeline.instructions.probing import SET_ASIDE
 from rc_pipeline.instructions.rendering import Rendered, TaskRenderer
 from rc_pipeline.lake.frames import write_parquet
 
@@ -52,6 +53,7 @@ class Written:
     """What became of the rows of a split."""
 
     split: str
+    probe: str = ""
     answered: bool = True
     repeats: Mapping[str, Duplicate] = field(default_factory=dict)
     rows: int = 0
@@ -68,6 +70,7 @@ def write_instructions(  # noqa: PLR0913 - by name, all of them
     left_out: list[tuple[str, str]],
     dataset: str,
     split: str,
+    probe: str,
     renderers: Mapping[str, TaskRenderer],
     weights: Mapping[str, float],
     seed: int,
@@ -79,7 +82,7 @@ def write_instructions(  # noqa: PLR0913 - by name, all of them
     import pyarrow.parquet as pq
 
     dropped: list[tuple[str, str | None, str]] = [(row_id, None, reason) for row_id, reason in left_out]
-    written = Written(split, answered, repeats, rows=len(dropped), dropped=dropped)
+    written = Written(split, probe, answered, repeats, rows=len(dropped), dropped=dropped)
     columns = SCHEMA if weights else SCHEMA | ASKED_SCHEMA
     schema = _arrow(pl.DataFrame(schema=columns)).schema
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,8 +133,9 @@ def _render(
     instructions = []
     written.rows += batch.height
     for row in batch.iter_rows(named=True):
-        if row["row_id"] in written.repeats:
-            written.dropped.append((row["row_id"], None, written.repeats[row["row_id"]].kind))
+        aside = written.repeats[row["row_id"]].kind if row["row_id"] in written.repeats else row.get(SET_ASIDE)
+        if aside:
+            written.dropped.append((row["row_id"], None, aside))
             continue
         name = draw_template(row["row_id"], weights, seed) if weights else next(iter(renderers))
         renderer = renderers[name]
@@ -145,7 +149,7 @@ def _render(
         if reason:
             written.dropped.append((row["row_id"], name, reason))
         else:
-            instructions.append(_instruction(row, renderer, rendered, seed))
+            instructions.append(_instruction(row, renderer, rendered, seed, written.probe))
             written.templates[name] += 1
     written.kept += len(instructions)
     return instructions
@@ -157,11 +161,13 @@ def _why_not_trainable(rendered: Rendered) -> str | None:
     return None if rendered.output.strip() else EMPTY_OUTPUT
 
 
-def _instruction(row: Mapping[str, Any], renderer: TaskRenderer, rendered: Rendered, seed: int) -> dict[str, Any]:
+def _instruction(
+    row: Mapping[str, Any], renderer: TaskRenderer, rendered: Rendered, seed: int, probe: str
+) -> dict[str, Any]:
     start, end = rendered.passage or (-1, -1)
-    asked = {name: row.get(name) for name in ASKED_SCHEMA}
+    asked = {name: row.get(OWN + name) for name in ASKED_SCHEMA}
     return asked | {
-        "instruction_id": ":".join((row["row_id"], renderer.name, *filter(None, [asked["document"]]))),
+        "instruction_id": ":".join(filter(None, (row["row_id"], renderer.name, asked["document"], probe))),
         "row_id": row["row_id"],
         "template": renderer.name,
         "language": renderer.language,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rc_pipeline.catalog import Catalog
 from rc_pipeline.catalog.datasets import Dataset, Passages
+from rc_pipeline.catalog.eval_sets import ways_to_ask
+from rc_pipeline.instructions.probes import BY_DOCUMENT
 from rc_pipeline.lake.graph import Need, Node
 from rc_pipeline.lake.outcome import JSON
 from rc_pipeline.lineage.facts import about_of
@@ -40,9 +42,10 @@ def dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
                   "expected": dict(dataset.expected_rows)},
         code=CODE[f"tables of {dataset.format}"], origins=origin, about=about,
     )  # fmt: skip
-    tables = {"tables": Need(f"tables/{name}")}
-    passages = _passages(name, dataset, origin, about)
-    if passages is not None:
+    asked_as = ways_to_ask({each for run in catalog.runs.values() for each in run.evaluate_on}, name)
+    needs = {"tables": Need(f"tables/{name}")}
+    for role, passages in _passages(name, dataset, asked_as, origin, about).items():
+        needs[role] = Need(passages.key)
         yield passages
     templates = catalog.tasks[dataset.tasks]
     yield Node(
@@ -61,35 +64,37 @@ def dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
             "holdout": dataset.model_dump(include={"holdout"})["holdout"],
             "duplicates": dataset.duplicates,
             "shot_rows": _shot_rows(catalog, name),
+            "asked_as": {split: [*ways] for split, ways in asked_as.items()},
             "seed": 0,
         },
-        needs=tables if passages is None else tables | {"passages": Need(passages.key)},
+        needs=needs,
         code=CODE["instructions"],
         origins=origin | {f"templates.{key}": catalog.origin("tasks", f"{dataset.tasks}/{key}") for key in templates},
         about=about,
     )  # fmt: skip
 
 
-def _passages(name: str, dataset: Dataset, origin: dict[str, str], about: dict[str, JSON]) -> Node | None:
-    """Return the node that chooses what a question is given of its documents, where there are documents."""
+def _passages(
+    name: str, dataset: Dataset, asked_as: Mapping[str, list[str]], origin: dict[str, str], about: dict[str, JSON]
+) -> dict[str, Node]:
+    """Return the nodes that choose what a question is given of its documents: of all together, and of each alone."""
     if dataset.format != "trivia_qa":
-        return None
+        return {}
     choice = dataset.passages or Passages()
-    return Node(
-        key=f"passages/{name}",
-        stage="passages",
-        settings={
-            "dataset": name,
-            "splits": list(dataset.facts.splits),
-            "train_splits": list(dataset.train_splits),
-            "tokens": choice.tokens,
-            "window_tokens": choice.window_tokens,
-        },
-        needs={"tables": Need(f"tables/{name}")},
-        code=CODE["passages"],
-        origins=origin,
-        about=about,
-    )
+
+    def node(key: str, splits: Sequence[str], train_splits: Sequence[str], *, by_document: bool) -> Node:
+        return Node(
+            key=key, stage="passages",
+            settings={"dataset": name, "splits": list(splits), "train_splits": list(train_splits),
+                      "by_document": by_document, "tokens": choice.tokens, "window_tokens": choice.window_tokens},
+            needs={"tables": Need(f"tables/{name}")}, code=CODE["passages"], origins=origin, about=about,
+        )  # fmt: skip
+
+    found = {"passages": node(f"passages/{name}", dataset.facts.splits, dataset.train_splits, by_document=False)}
+    alone = [split for split, ways in asked_as.items() if BY_DOCUMENT in ways]
+    if alone:
+        found["documents"] = node(f"document_passages/{name}", alone, [], by_document=True)
+    return found
 
 
 def _source(source: dict[str, Any], inbox: Path) -> tuple[dict[str, JSON], dict[str, Path], dict[str, JSON]]:

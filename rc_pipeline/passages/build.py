@@ -27,7 +27,9 @@ from rc_pipeline.passages.selection import Chosen, Library, Selector, sample
 from rc_pipeline.passages.spill import RowSpill, TextSpill
 from rc_pipeline.passages.writing import cut_out, write_split
 
-DROPPED = {"row_id": pl.String, "split": pl.String, "reason": pl.String}
+DROPPED = {"row_id": pl.String, "document": pl.String, "split": pl.String, "reason": pl.String}
+# What is behind the name of a split that is asked so.
+BY_DOCUMENT = ".by_document"
 # A picture says nothing that recall.parquet does not say; by its name it is no part of the content hash.
 PICTURE = "_recall.png"
 
@@ -42,18 +44,23 @@ def build_passages(  # noqa: PLR0913 - the interface that the asset calls
     window_tokens: int,
     out: Path,
     scratch: Path,
+    by_document: bool = False,
 ) -> Outcome:
-    """Write the passages of every split present, the rows left out, and what budgets cost in answers."""
+    """Write the passages of every split present, the rows left out, and what budgets cost in answers.
+
+    By document, a question has a passage for each of its documents, as if it had no other.
+    """
     waiting = scratch / "passages"
     shutil.rmtree(waiting, ignore_errors=True)  # what a build that was ended left there
-    questions = read_questions(tables, splits, train_splits)
+    questions = read_questions(tables, splits, train_splits, by_document=by_document)
     present, library = questions.splits, Library(questions)
     evidence = Evidence(tables / "evidence", questions.documents)
     window_tokens, budgets = min(window_tokens, tokens), np.unique([*BUDGETS, tokens])
     blocks = present[-1].blocks.stop
     with RowSpill(waiting / "rows", blocks) as rows:
         search(questions, evidence, Searcher(questions.phrases, blocks * BLOCK, window_tokens), rows)
-    recalls = [Recall(dataset, split.name, budgets, int(split.answered.sum())) for split in present]
+    way = BY_DOCUMENT if by_document else ""
+    recalls = [Recall(dataset, split.name + way, budgets, int(split.answered.sum())) for split in present]
     selector = Selector(library, budgets, tokens, window_tokens)
     chosen = [selector.split(split, rows, recall) for split, recall in zip(present, recalls, strict=True)]
     picks = np.concatenate([one.picks for one in chosen])
@@ -64,24 +71,26 @@ def build_passages(  # noqa: PLR0913 - the interface that the asset calls
         write_split(split, one, library, texts, out / f"{split.name}.parquet")
     recall = pl.concat([one.frame() for one in recalls])
     write_parquet(recall, out / "recall.parquet")
-    write_parquet(_dropped(present, chosen), out / "dropped.parquet")
+    dropped = _dropped(present, chosen)
+    write_parquet(dropped if by_document else dropped.drop("document"), out / "dropped.parquet")
     names = [split.name for split in present]
+    view = f"{dataset}_document_passages" if by_document else f"{dataset}_passages"
     return Outcome(
         metadata=_metadata(out, names, recall, tokens),
         checks=(
-            accounted_for(tables, out, names),
+            accounted_for(tables, out, present),
             fit_the_budget(out, names, tokens),
             slices_of_documents(out, present, looked_at, kept),
         ),
-        tables={f"{dataset}_passages": [f"{name}.parquet" for name in names], "passage_recall": ["recall.parquet"]},
+        tables={view: [f"{name}.parquet" for name in names], "passage_recall": ["recall.parquet"]},
     )
 
 
 def _dropped(splits: list[Split], chosen: list[Chosen]) -> pl.DataFrame:
     rows = [
-        (row_id, split.name, reason)
+        (row_id, document, split.name, reason)
         for split, one in zip(splits, chosen, strict=True)
-        for row_id, reason in one.dropped
+        for row_id, document, reason in one.dropped
     ]
     return pl.DataFrame(rows, schema=DROPPED, orient="row")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,19 @@ from rc_pipeline.passages.units import Ints
 from rc_pipeline.passages.writing import passage_of
 
 
-def accounted_for(tables: Path, out: Path, splits: Sequence[str]) -> Check:
+def accounted_for(tables: Path, out: Path, splits: Sequence[Split]) -> Check:
     """Check that each question of the tables has a passage or a reason why not, and one of them only."""
     lost: dict[str, JSON] = {}
     dropped = pl.read_parquet(out / "dropped.parquet")
     for split in splits:
-        asked = pl.read_parquet(tables / "questions" / f"{split}.parquet", columns=["row_id"])["row_id"]
-        given = pl.read_parquet(out / f"{split}.parquet", columns=["row_id"])["row_id"]
-        found = pl.concat([given, dropped.filter(split=split)["row_id"]])
-        if not found.sort().equals(asked.sort()):
-            lost[split] = f"{asked.len()} questions, {given.len()} passages, {found.len() - given.len()} dropped"
+        asked = pl.read_parquet(tables / "questions" / f"{split.name}.parquet", columns=["row_id"])["row_id"]
+        of = ["row_id"] if split.documents is None else ["row_id", "document"]
+        given = pl.read_parquet(out / f"{split.name}.parquet", columns=of)
+        found = pl.concat([given, dropped.filter(split=split.name).select(of)])
+        if found.is_duplicated().any() or not found["row_id"].unique().sort().equals(asked.sort()):
+            lost[split.name] = (
+                f"{asked.len()} questions, {given.height} passages, {found.height - given.height} dropped"
+            )
     return Check(
         "every_question_is_accounted_for", not lost, True, "Each question has a passage or a reason for none.", lost
     )
@@ -47,8 +50,7 @@ def slices_of_documents(out: Path, splits: Sequence[Split], sample: Ints, docume
     looked_at = 0
     for split in splits:
         here = sample[(sample >= split.first) & (sample < split.first + len(split.row_ids))] - split.first
-        rows = pl.scan_parquet(out / f"{split.name}.parquet").select("row_id", "passage", "windows")
-        for row in rows.filter(pl.col("row_id").is_in(split.row_ids.gather(here).implode())).collect().to_dicts():
+        for row in _sampled(out / f"{split.name}.parquet", split, here):
             looked_at += 1
             if _put_together(row["windows"], documents) != row["passage"]:
                 differ.append(str(row["row_id"]))
@@ -58,6 +60,13 @@ def slices_of_documents(out: Path, splits: Sequence[Split], sample: Ints, docume
         description="Sampled passages are, character for character, what their windows say in the documents.",
         metadata={"passages": looked_at, "differ": differ},
     )
+
+
+def _sampled(path: Path, split: Split, places: Ints) -> Iterator[dict[str, Any]]:
+    named = {"row_id": split.row_ids} | ({} if split.documents is None else {"document": split.documents})
+    wanted = pl.LazyFrame({name: values.gather(places) for name, values in named.items()})
+    rows = pl.scan_parquet(path).join(wanted, on=list(named), how="semi")
+    yield from rows.select("row_id", "passage", "windows").collect().iter_rows(named=True)
 
 
 def _put_together(windows: Sequence[Mapping[str, Any]], documents: Mapping[str, str]) -> str:

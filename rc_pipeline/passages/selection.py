@@ -20,6 +20,8 @@ from rc_pipeline.passages.units import Flags, Ints
 PICK = np.dtype([("question", "<i8"), ("rank", "<i8"), ("start", "<i8"), ("end", "<i8"), ("score", "<f4")])
 SAMPLED_A_SPLIT = 16
 Picks = npt.NDArray[np.void]
+# Row, document where each is read alone, and reason.
+Dropped = tuple[str, str | None, str]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Chosen:
     picks: Picks
     groups: dict[int, str]
     holds_answer: dict[int, bool | None]
-    dropped: list[tuple[str, str]]
+    dropped: list[Dropped]
 
 
 class Library:
@@ -113,10 +115,11 @@ def _by_question(rows: Rows, found: Flags) -> Iterator[tuple[int, Ints, bool]]:
         yield question, np.unique(ranks).astype(np.int64), holding
 
 
-def _dropped(split: Split, kept: dict[int, str], with_evidence: set[int]) -> list[tuple[str, str]]:
+def _dropped(split: Split, kept: dict[int, str], with_evidence: set[int]) -> list[Dropped]:
+    documents = [None] * len(split.row_ids) if split.documents is None else split.documents
     without = [
-        (row_id, NO_ALIAS if number in with_evidence else NO_EVIDENCE)
-        for number, row_id in enumerate(split.row_ids, start=split.first)
+        (row_id, document, NO_ALIAS if number in with_evidence else NO_EVIDENCE)
+        for number, (row_id, document) in enumerate(zip(split.row_ids, documents, strict=True), start=split.first)
         if number not in kept
     ]
-    return [*without, *((row_id, NOT_VERIFIED) for row_id in split.not_verified)]
+    return [*without, *((row_id, None, NOT_VERIFIED) for row_id in split.not_verified)]

@@ -17,6 +17,7 @@ from rc_pipeline.passages.spill import TextSpill
 from rc_pipeline.passages.units import estimate_tokens
 
 WINDOW = pl.Struct({"evidence_id": pl.String, "start": pl.Int64, "end": pl.Int64, "score": pl.Float32})
+DOCUMENT = {"document": pl.String}
 SCHEMA: dict[str, Any] = {
     "row_id": pl.String,
     "passage": pl.String,
@@ -65,11 +66,13 @@ def cut_out(evidence: Evidence, library: Library, picks: Picks, spill: TextSpill
 def write_split(split: Split, chosen: Chosen, library: Library, spill: TextSpill, path: Path) -> None:
     """Write the passages of a split in the order of its questions."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    schema = pl.DataFrame(schema=SCHEMA).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    columns = SCHEMA if split.documents is None else SCHEMA | DOCUMENT
+    schema = pl.DataFrame(schema=columns).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for block in split.blocks:
             frame = _frame(split, chosen, library, block, spill.take(block))
             if frame.height:
+                frame = frame.select(*columns).cast(pl.Schema(columns))
                 writer.write_table(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
@@ -88,10 +91,12 @@ def _frame(split: Split, chosen: Chosen, library: Library, block: int, texts: pl
     joined = texts.group_by("question", maintain_order=True).agg("text")
     passages = [passage_of(found) for found in joined["text"]]
     numbers = joined["question"].to_list()
+    places = [number - split.first for number in numbers]
     said = pl.DataFrame(
         {
             "question": numbers,
-            "row_id": split.row_ids.gather([number - split.first for number in numbers]),
+            "row_id": split.row_ids.gather(places),
+            "document": None if split.documents is None else split.documents.gather(places),
             "passage": passages,
             "tokens": estimate_tokens(passages),
             "holds_answer": [chosen.holds_answer[number] for number in numbers],
@@ -100,5 +105,4 @@ def _frame(split: Split, chosen: Chosen, library: Library, block: int, texts: pl
         schema_overrides={"question": pl.Int64, "passage": pl.String, "tokens": pl.Int64}
         | {"holds_answer": pl.Boolean, "group": pl.String},
     )
-    frame = said.join(listed, on="question", how="left", maintain_order="left")
-    return frame.select(*SCHEMA).cast(pl.Schema(SCHEMA))
+    return said.join(listed, on="question", how="left", maintain_order="left")

@@ -41,6 +41,8 @@ def build(tables: Path, out: Path, templates: dict[str, dict[str, Any]] | None =
         "columns": COLUMNS,
         "passage_column": "context",
         "passages": None,
+        "documents": None,
+        "asked_as": {},
         "train_splits": ["train"],
         "splits": ["train", "valid", "test"],
         "holdout": {},

@@ -63,7 +63,13 @@ class World:
         return tables
 
     def build(
-        self, *, tokens: int = 40, window_tokens: int = 12, train: Sequence[str] = (), out: str = "out"
+        self,
+        *,
+        tokens: int = 40,
+        window_tokens: int = 12,
+        train: Sequence[str] = (),
+        by_document: bool = False,
+        out: str = "out",
     ) -> Outcome:
         """Choose the passages of all splits."""
         return build_passages(
@@ -71,6 +77,7 @@ class World:
             tables=self.write(),
             splits=list(self.asked),
             train_splits=list(train),
+            by_document=by_document,
             tokens=tokens,
             window_tokens=window_tokens,
             out=self.folder / out,

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rc_pipeline.lake.frames import write_parquet
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
+from rc_pipeline.reporting.comparisons import compare, comparison_frame
 from rc_pipeline.reporting.contamination import read_seen, seen_table
 from rc_pipeline.reporting.contenders import Contender, read_contenders
 from rc_pipeline.reporting.page import Study, page
+from rc_pipeline.reporting.pairs import TUNING, study_pairs
 from rc_pipeline.reporting.pictures import draw_losses, draw_scores
 from rc_pipeline.reporting.scoreboard import ReportError, Scoreboard, read_scoreboard
 from rc_pipeline.reporting.tables import comparison_table, difference_table, read_training, score_table
@@ -40,7 +43,10 @@ def write_report(  # noqa: PLR0913 - by name, all of them
     curves = {run: read_training(path, run) for run, path in sorted(training.items())}
     out.mkdir(parents=True, exist_ok=True)
     seen = read_seen(overlaps) if overlaps else None
-    text = page(Study(study, title, description, contenders, board, curves, seen))
+    compared, flipped = compare(study, study_pairs(contenders), board, seen)
+    write_parquet(comparison_frame(compared), out / "comparisons.parquet")
+    write_parquet(flipped, out / "flipped.parquet")
+    text = page(Study(study, title, description, contenders, board, curves, seen, compared))
     (out / "report.md").write_text(text, encoding="utf-8")
     comparison = comparison_table(runs=runs, eval_sets=eval_sets, scores=scores).rstrip("\n") + "\n"
     (out / "comparison.txt").write_text(comparison, encoding="utf-8")
@@ -50,7 +56,7 @@ def write_report(  # noqa: PLR0913 - by name, all of them
         "scores_picture": {"image": "_scores.png"},
         "runs": len(contenders),
     }
-    gained = difference_table(board, contenders)
+    gained = difference_table([one for one in compared if one.kind == TUNING])
     if gained:
         metadata["before_and_after"] = {"markdown": gained}
     if seen is not None and not seen.is_empty():
@@ -58,7 +64,11 @@ def write_report(  # noqa: PLR0913 - by name, all of them
     if curves:
         draw_losses(curves, contenders, out / "loss.svg", out / "_loss.png")
         metadata["loss_picture"] = {"image": "_loss.png"}
-    return Outcome(metadata=metadata, checks=_checks(contenders, eval_sets, scores, board))
+    return Outcome(
+        metadata=metadata,
+        checks=_checks(contenders, eval_sets, scores, board),
+        tables={"comparisons": ["comparisons.parquet"], "flipped": ["flipped.parquet"]},
+    )
 
 
 def _checks(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rc_pipeline.lake.frames import markdown_table
 from rc_pipeline.reporting.contenders import Contender
-from rc_pipeline.reporting.scoreboard import NO_SCORE, Column, ReportError, Scoreboard
+from rc_pipeline.reporting.scoreboard import NO_SCORE, Column, ReportError, Score, Scoreboard
+from rc_pipeline.reporting.verdicts import measure_of, read_verdicts, score_over, without
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,36 +39,37 @@ def seen_table(seen: pl.DataFrame) -> str:
     return markdown_table(head, [[eval_set, train, kind.replace("_", " "), n] for eval_set, train, kind, n in rows])
 
 
+def hidden_rows(seen: pl.DataFrame | None, eval_set: str) -> frozenset[str]:
+    """Return the rows of an evaluation set that training has seen, in whatever words they are asked."""
+    if seen is None:
+        return frozenset()
+    return frozenset(seen.filter(seen["eval_set"] == eval_set.partition(".")[0])["row_id"])
+
+
 def clean_table(board: Scoreboard, contenders: Sequence[Contender], seen: pl.DataFrame) -> str:
     """Return every score beside the same one over the questions that training has not seen, where any was."""
-    touched = _touched(seen)
     rows: list[list[object]] = []
     for column in board.columns:
-        hidden = touched.get(column.eval_set.partition(".")[0], set())
-        if not hidden:
-            continue
-        for one in contenders:
+        hidden = hidden_rows(seen, column.eval_set)
+        for one in contenders if hidden else ():
             whole, clean = board.scores.get((one.run, column)), _clean(board, one.run, column, hidden)
             if whole is not None and whole.value is not None and clean is not None:
-                value, n = clean
-                shown = NO_SCORE if value is None else f"{value:.1f}"
-                rows.append([one.label, column.name, f"{whole.value:.1f}", shown, whole.n, n])
+                rows.append(
+                    [
+                        one.label,
+                        column.name,
+                        str(whole),
+                        NO_SCORE if clean.value is None else str(clean),
+                        whole.n,
+                        clean.n,
+                    ]
+                )
     return markdown_table(["run", "score", "all", "unseen", "questions", "unseen"], rows) if rows else ""
 
 
-def _touched(seen: pl.DataFrame) -> dict[str, set[str]]:
-    groups: Mapping[tuple[object, ...], pl.DataFrame] = seen.partition_by("eval_set", as_dict=True)
-    return {str(key[0]): set(frame["row_id"]) for key, frame in groups.items()}
-
-
-def _clean(board: Scoreboard, run: str, column: Column, hidden: set[str]) -> tuple[float | None, int] | None:
-    """Return the mean over the questions that are not hidden, in percent, and how many they are."""
-    import polars as pl
-
+def _clean(board: Scoreboard, run: str, column: Column, hidden: Collection[str]) -> Score | None:
+    """Return the score over the questions that are not hidden; None where there are no verdicts to make it of."""
     file = board.questions.get((run, column.eval_set))
-    if file is None:
-        return None
-    verdict = "f1" if column.metric == "f1" else "correct"
-    verdicts = pl.read_parquet(file).sort("instruction_id").filter(~pl.col("row_id").is_in(hidden))
-    values = verdicts[verdict].cast(pl.Float64).to_list()
-    return (100 * sum(values) / len(values) if values else None), len(values)
+    questions = None if file is None else read_verdicts(file)
+    measure = None if questions is None else measure_of(column.metric, questions.columns)
+    return None if questions is None or measure is None else score_over(without(questions, hidden), measure)

@@ -56,7 +56,7 @@ class Contender:
 
 
 def read_contenders(runs: Sequence[Mapping[str, Any]]) -> list[Contender]:
-    """Return the runs in the order of the study; `changes`, `tune`, `prompt` and `adapter_metadata` may be absent."""
+    """Return the runs in the order of the study; its settings, `changes` and `adapter_metadata` may be absent."""
     return [
         Contender(
             label=run["label"], run=run["run"], model=run["model"], title=run.get("title") or "",
@@ -87,4 +87,6 @@ def changes(ablation: Contender, of: Contender) -> str:
 
 
 def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{part}.{name}": value for part in ("tune", "prompt") for name, value in (run.get(part) or {}).items()}
+    parts = ("tune", "prompt", "answer", "train_on", "mixture")
+    seed = {"seed": run["seed"]} if "seed" in run else {}
+    return {f"{part}.{name}": value for part in parts for name, value in (run.get(part) or {}).items()} | seed

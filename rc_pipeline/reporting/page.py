@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rc_pipeline.reporting.comparisons import Comparison
 from rc_pipeline.reporting.contamination import clean_table, seen_table
 from rc_pipeline.reporting.contenders import Contender
+from rc_pipeline.reporting.pairs import ABLATION, MODELS, TUNING
 from rc_pipeline.reporting.scoreboard import Scoreboard
 from rc_pipeline.reporting.tables import (
     Training,
@@ -15,6 +17,7 @@ from rc_pipeline.reporting.tables import (
     contender_table,
     difference_table,
     score_table,
+    seed_table,
     training_table,
 )
 
@@ -26,8 +29,15 @@ READING = (
     "The best of each column is bold. Intervals that overlap do not show that two runs are equal."
 )
 PAIRING = (
-    "Percentage points with 95 % intervals, paired by question (normal approximation). "
-    "Better and worse count the questions whose score rose and fell."
+    "Differences are percentage points with 95 % intervals, paired by question. Better and worse count the questions "
+    "whose score rose and fell. p is that of McNemar's exact test for verdicts and of a paired bootstrap for other "
+    "measures, corrected by Holm's method for all comparisons of this study; below 0.05 a difference is more than "
+    "chance. Detectable is the smallest true difference that so many questions would show in four cases of five. "
+    "`FROM comparisons` has all figures, `FROM flipped` every question whose verdict changed."
+)
+SEEDS = (
+    "Runs that differ in their seed alone are one run and not several test sets: where it is compared, it stands with "
+    "its mean over seeds, and intervals are over questions."
 )
 SEEN = (
     "An evaluation row counts as seen when a training row has its passage, its question, thirteen of its words in a "
@@ -50,12 +60,14 @@ class Study:
     board: Scoreboard
     training: Mapping[str, Training]
     seen: pl.DataFrame | None
+    comparisons: Sequence[Comparison]
 
 
 def page(study: Study) -> str:
     """Return the report as Markdown; the pictures lie beside it."""
     main = [one for one in study.contenders if not one.ablation_of]
     ablations = ablation_tables(study.board, study.contenders)
+    of = {kind: [one for one in study.comparisons if one.kind == kind] for kind in (TUNING, ABLATION, MODELS)}
     parts = [
         f"# {_plain(' '.join(study.title.split()) or study.name)}",
         _plain(study.description.strip()),
@@ -63,7 +75,10 @@ def page(study: Study) -> str:
         score_table(study.board, main),
         READING,
         "![Scores of all runs with their intervals](scores.svg)",
-        *_section("Before and after tuning", difference_table(study.board, study.contenders), PAIRING),
+        *_section("Before and after tuning", difference_table(of[TUNING])),
+        *_section("Comparisons", difference_table([*of[ABLATION], *of[MODELS]])),
+        PAIRING if study.comparisons else "",
+        *_section("Seeds", seed_table(study.board, study.contenders), SEEDS),
     ]
     parts += _seen_in_training(study)
     if ablations:
@@ -86,7 +101,7 @@ def _seen_in_training(study: Study) -> list[str]:
     return ["## Seen in training", seen_table(study.seen), SEEN, clean]
 
 
-def _section(heading: str, table: str, explanation: str) -> list[str]:
+def _section(heading: str, table: str, explanation: str = "") -> list[str]:
     return [f"## {heading}", table, explanation] if table else []
 
 

@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 from rc_pipeline.lake.frames import markdown_table
-from rc_pipeline.reporting.contenders import Contender, before, changes, read_contenders
-from rc_pipeline.reporting.differences import difference
+from rc_pipeline.reporting.comparisons import Comparison
+from rc_pipeline.reporting.contenders import Contender, changes, read_contenders
+from rc_pipeline.reporting.pairs import seed_groups
 from rc_pipeline.reporting.scoreboard import NO_SCORE, Column, ReportError, Scoreboard, read_scoreboard
 
 
@@ -52,14 +54,29 @@ def score_table(board: Scoreboard, contenders: Sequence[Contender]) -> str:
     return markdown_table(["run", *headings], rows)
 
 
-def difference_table(board: Scoreboard, contenders: Sequence[Contender]) -> str:
-    """Return what tuning changed: each tuned run against the untuned one of its model; empty if there is none."""
+def difference_table(comparisons: Sequence[Comparison]) -> str:
+    """Return what each second run does better or worse than the first, and how sure that is; empty if none does."""
+    clean = any(one.clean_n not in {None, one.n} for one in comparisons)
+    headings = ["run", "against", "measure", "value", "difference", "better", "worse", "p", "detectable"]
+    rows = [_difference_row(one)[: None if clean else len(headings)] for one in comparisons]
+    return markdown_table(headings + ["unseen difference"] * clean, rows) if rows else ""
+
+
+def seed_table(board: Scoreboard, contenders: Sequence[Contender]) -> str:
+    """Return the mean and the spread over runs that differ in their seed alone; empty if there are none."""
+    groups: dict[frozenset[str], tuple[Contender, ...]] = {}
+    for group in seed_groups(contenders).values():
+        groups.setdefault(frozenset(one.run for one in group), group)
     rows: list[list[object]] = []
-    for after in contenders:
-        first = before(after, contenders) if after.tuned and not after.ablation_of else None
-        if first:
-            rows += [_difference_row(board, first, after, column) for column in board.columns]
-    headings = ["before", "after", "measure", "before → after", "difference", "better", "worse"]
+    for group in groups.values():
+        for column in board.columns if len(group) > 1 else ():
+            scores = [board.scores.get((one.run, column)) for one in group]
+            values = [score.value for score in scores if score is not None and score.value is not None]
+            if len(values) == len(group):
+                spread = [fmean(values), stdev(values), min(values), max(values)]
+                seeds = ", ".join(str(one.settings.get("seed", NO_SCORE)) for one in group)
+                rows.append([f"`{group[0].label}`", seeds, column.name, *(f"{value:.1f}" for value in spread)])
+    headings = ["run", "seeds", "measure", "mean", "standard deviation", "lowest", "highest"]
     return markdown_table(headings, rows) if rows else ""
 
 
@@ -130,14 +147,26 @@ def comparison_table(
     return "\n".join("  ".join(line).rstrip() for line in [*lines[:2], rule, *lines[2:]])
 
 
-def _difference_row(board: Scoreboard, first: Contender, after: Contender, column: Column) -> list[object]:
-    found = difference(board, first.run, after.run, column)
-    scores = [board.scores.get((one.run, column)) for one in (first, after)]
-    values = [NO_SCORE if score is None or score.value is None else f"{score.value:.1f}" for score in scores]
-    names = [f"`{first.label}`", f"`{after.label}`", column.name, " → ".join(values)]
-    if found is None:
-        return [*names, NO_SCORE, NO_SCORE, NO_SCORE]
-    return [*names, str(found), *(NO_SCORE if count is None else count for count in (found.better, found.worse))]
+def _difference_row(one: Comparison) -> list[object]:
+    measure = Column(one.eval_set, one.metric).name
+    names = [_side(one.label_b, one.seeds_b), _side(one.label_a, one.seeds_a), measure]
+    counts = [NO_SCORE if count is None else count for count in (one.better, one.worse)]
+    p = NO_SCORE if one.p_corrected is None else f"{one.p_corrected:.3f}" if one.p_corrected >= 0.001 else "< 0.001"
+    least = NO_SCORE if one.detectable is None else f"{one.detectable:.1f}"
+    return [
+        *names, f"{one.a:.1f} → {one.b:.1f}", _difference(one.difference, one.low, one.high), *counts, p, least,
+        _difference(one.clean_difference, one.clean_low, one.clean_high),
+    ]  # fmt: skip
+
+
+def _difference(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return NO_SCORE
+    return f"{value:+.1f}" if low is None or high is None else f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def _side(label: str, seeds: int) -> str:
+    return f"`{label}`" if seeds == 1 else f"`{label}`, {seeds} seeds"
 
 
 def _cell(board: Scoreboard, run: str, column: Column, runs: Sequence[str]) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import polars as pl
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from runs import described
 
 from rc_pipeline.scoring.build import score
 
@@ -28,17 +33,6 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "runs": [described(label) for label in CHANCES], "eval_sets": list(EVAL_SETS),
         "scores": {(run, on): scored(root, run, on) for run in CHANCES for on in EVAL_SETS},
         "training": {run: trained(root, run) for run in CHANCES if run != "base"},
-    }  # fmt: skip
-
-
-def described(label: str) -> dict[str, Any]:
-    tune: dict[str, Any] = {"method": "lora", "rank": 8, "alpha": 16, "learning_rate": 0.002, "loss_on": "answer"}
-    tune |= {"tuned--rank-2": {"rank": 2}, "tuned--loss_on-everything": {"loss_on": "everything"}}.get(label, {})
-    tuned = label != "base"
-    return {
-        "label": label, "run": label, "model": "rc_tiny", "title": "", "tuned": tuned,
-        "method": "lora" if tuned else None, "tune": tune if tuned else None,
-        "prompt": {"template": "brief", "shots": 0},
     }  # fmt: skip
 
 
@@ -78,7 +72,7 @@ def scored(root: Path, run: str, eval_set: str, n: int = N) -> Path:
     instructions.write_parquet(folder / "_instructions.parquet")
     predictions.write_parquet(folder / "_predictions.parquet")
     score(
-        run=run, eval_set=eval_set, kind="choices" if choices else "trivia_qa", predictions=folder / "_predictions.parquet",
-        instructions=folder / "_instructions.parquet", limit=None, seed=0, out=folder,
+        run=run, eval_set=eval_set, kind="choices" if choices else "trivia_qa", limit=None, seed=0, out=folder,
+        predictions=folder / "_predictions.parquet", instructions=folder / "_instructions.parquet",
     )  # fmt: skip
     return folder

@@ -92,7 +92,9 @@ def test_a_study_that_tunes_nothing_speaks_of_no_tuning(study: dict[str, Any], t
     outcome = write_report(**only(study, "base"), out=tmp_path)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
     written = sorted(path.name for path in tmp_path.iterdir())
-    assert written == ["_scores.png", "comparison.txt", "report.md", "scores.svg"]
+    assert written == [
+        "_scores.png", "comparison.txt", "comparisons.parquet", "flipped.parquet", "report.md", "scores.svg"
+    ]  # fmt: skip
     assert not {"## Training", "## Ablations", "## Before and after tuning"} & set(page.splitlines())
     assert "**" not in page, "the only run is not the best of any"
     assert "loss_picture" not in outcome.metadata
@@ -108,11 +110,12 @@ def test_the_page_leads_with_the_scores_and_says_what_changed(study: dict[str, A
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert page.startswith("# What a tiny model learns\n\nTwo corpora, one &lt;tiny> model.\n\n## Scores\n")
     assert [line for line in page.splitlines() if line.startswith("## ")] == [
-        "## Scores", "## Before and after tuning", "## Ablations", "## Training", "## What was compared",
-        "## Walking a number back",
+        "## Scores", "## Before and after tuning", "## Comparisons", "## Ablations", "## Training",
+        "## What was compared", "## Walking a number back",
     ]  # fmt: skip
     assert "| `tuned` | **81.3** [74.7, 87.3] |" in page
-    assert "| `base` | `tuned` | sample_cosmos/valid accuracy | 28.7 → 81.3 | +52.7 [+43.3, +62.0] | 86 | 7 |" in page
+    gained = "28.7 → 81.3 | +52.7 [+43.3, +62.0] | 86 | 7 | &lt; 0.001 | 18.0 |"
+    assert f"| `tuned` | `base` | sample_cosmos/valid accuracy | {gained}" in page
     assert "| `tuned--rank-2` | tune.rank: 8 → 2 |" in page
     assert "| 2,400 | 300 | 345,678 | 0.4" in page
     assert {check.name: check.blocking for check in outcome.checks if check.passed} == CHECKS
@@ -132,9 +135,10 @@ def test_a_tuned_run_is_measured_against_the_untuned_one_with_its_own_prompt(
     other = {**base, "label": "other", "model": "gpt2"}
     write_report(**{**study, "runs": [other, plain, base, tuned]}, out=tmp_path)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "| `base` | `tuned` |" in page
-    assert "| `base_plain` | `tuned` |" not in page
-    assert "| `other` | `tuned` |" not in page
+    gained = page.partition("## Before and after tuning")[2].partition("## ")[0]
+    assert "| `tuned` | `base` |" in gained
+    assert "`base_plain`" not in gained
+    assert "`other`" not in gained
 
 
 def test_the_page_names_the_run_that_a_label_stands_for(study: dict[str, Any], tmp_path: Path) -> None:
@@ -173,7 +177,16 @@ def test_the_same_study_gives_the_same_bytes_in_another_process(study: dict[str,
         env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "MATPLOTLIBRC": str(settings), "TZ": "Asia/Tokyo",
              "HOME": str(tmp_path)},
     )  # fmt: skip
-    for name in ("report.md", "comparison.txt", "scores.svg", "loss.svg", "_scores.png", "_loss.png"):
+    for name in (
+        "report.md",
+        "comparison.txt",
+        "comparisons.parquet",
+        "flipped.parquet",
+        "scores.svg",
+        "loss.svg",
+        "_scores.png",
+        "_loss.png",
+    ):
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes(), name
 
 
@@ -192,7 +205,7 @@ def test_the_table_for_the_terminal_is_aligned_plain_text(study: dict[str, Any])
             "       sample_cosmos/valid  sample_trivia/wikipedia-dev",
             "run    accuracy             exact match                  f1",
             "-----  -------------------  ---------------------------  -----------------",
-            "base   28.7 [22.0, 36.0]    24.7 [18.0, 32.0]            62.3 [59.0, 66.0]",
+            "base   28.7 [21.3, 36.0]    24.7 [18.0, 31.3]            62.3 [59.0, 65.7]",
             "tuned  81.3 [74.7, 87.3]    84.7 [78.7, 90.0]            92.3 [89.3, 95.0]",
         ]
     )

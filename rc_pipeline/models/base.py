@@ -11,11 +11,21 @@ from typing import Any
 
 from rc_pipeline.lake.hashing import sha256_file
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
-from rc_pipeline.models.families import LOADED_AS, MODEL_TYPES, NATIVE, read_in_place
+from rc_pipeline.models.families import ENCODER_DECODERS, LOADED_AS, MODEL_TYPES, NATIVE, SENTENCEPIECE, read_in_place
 from rc_pipeline.models.weight_files import weight_files, weight_shapes
 
 LAYER_FIELDS = ("num_hidden_layers", "n_layer", "num_layers")
 WIDTH_FIELDS = ("hidden_size", "n_embd", "d_model")
+# What models are made by, under the names of all families; what is not there or null, its class asks for.
+SIZES = (
+    *LAYER_FIELDS, *WIDTH_FIELDS, "vocab_size", "padded_vocab_size", "intermediate_size", "ffn_hidden_size", "d_ff",
+    "num_attention_heads", "n_head", "num_heads", "num_key_value_heads", "multi_query_group_num", "head_dim",
+    "kv_channels", "d_kv", "n_positions", "max_position_embeddings", "seq_length", "n_inner", "num_decoder_layers",
+)  # fmt: skip
+NUMBERS = (
+    "rms_norm_eps", "layernorm_epsilon", "layer_norm_epsilon", "scale_emb", "scale_depth", "dim_model_base",
+    "rope_theta", "rope_ratio",
+)  # fmt: skip
 
 
 class BaseModelError(ValueError):
@@ -111,10 +121,9 @@ def _convert(folder: Path, family: str, out: Path) -> None:
     config, problems = _read_config(folder, family, MODEL_TYPES.get(family, family))
     names, more = weight_files(folder)
     problems += more
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
-        problems.append(
-            f"{folder}: there is neither tokenizer.json nor tokenizer.model. Fetch it from the model's page."
-        )
+    wanted = ("tokenizer.json", *SENTENCEPIECE)
+    if not any((folder / name).is_file() for name in wanted):
+        problems.append(f"{folder}: there is none of {', '.join(wanted)}. Fetch one from the model's page.")
     if problems:
         raise BaseModelError(problems)
     from rc_pipeline.models.conversion import convert
@@ -154,20 +163,36 @@ def _read_config(folder: Path, family: str, model_type: str) -> tuple[dict[str, 
     if not isinstance(config, dict):
         return {}, [f"{path}: holds a {type(config).__name__}, not an object. Fetch the checkpoint again."]
     found = config.get("model_type")
+    problems = _value_problems(path, family, config)
     if family == NATIVE:
-        return config, _type_problems(path, str(found))
+        return config, [*_type_problems(path, str(found)), *problems]
     if found != model_type:
         stated = next((ours for ours, theirs in MODEL_TYPES.items() if theirs == found), found)
         remedy = f"State `family: {stated}` for this model, or point it at a {family} checkpoint."
         return config, [f"{path}: model_type is {found!r}, but the catalog says family {family!r}. {remedy}"]
-    return config, []
+    return config, problems
+
+
+def _value_problems(path: Path, family: str, config: Mapping[str, Any]) -> list[str]:
+    """Return which values are of another kind than models are made by."""
+    remedy = "Fetch the config.json that belongs to the weights."
+    problems = [
+        f"{path}: {name} is {config[name]!r}, which is no positive {kind}. {remedy}"
+        for names, kinds, kind in ((SIZES, (int,), "whole number"), (NUMBERS, (int, float), "number"))
+        for name in names
+        if config.get(name) is not None and not (type(config[name]) in kinds and config[name] > 0)
+    ]
+    start = config.get("decoder_start_token_id")
+    if family in ENCODER_DECODERS and type(start) is not int:
+        problems.append(f"{path}: decoder_start_token_id is {start!r}, so an answer would have no beginning. {remedy}")
+    return problems
 
 
 def _type_problems(path: Path, model_type: str) -> list[str]:
     from rc_pipeline.models.loading import ModelLoadError, architecture
 
     stated = next((ours for ours, theirs in MODEL_TYPES.items() if theirs == model_type), model_type)
-    if stated in LOADED_AS:
+    if stated in {*LOADED_AS, *ENCODER_DECODERS}:
         return [f"{path}: model_type is {model_type!r}. State `family: {stated}` for this model."]
     try:
         architecture(NATIVE, model_type)
@@ -196,7 +221,7 @@ def _tokenizer_problems(folder: Path, config: Mapping[str, Any]) -> list[str]:
 
 
 def _first(config: Mapping[str, Any], fields: tuple[str, ...]) -> int | None:
-    return next((int(config[field]) for field in fields if field in config), None)
+    return next((config[field] for field in fields if config.get(field) is not None), None)
 
 
 def _note_files(files: Mapping[str, Path], out: Path) -> None:

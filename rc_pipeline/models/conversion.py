@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rc_pipeline.models.families import ENCODER_DECODERS, SENTENCEPIECE
 from rc_pipeline.models.fast_tokenizer import write_fast_tokenizer
 from rc_pipeline.models.loading import architecture
-from rc_pipeline.models.mappings import Part, native_config, native_parts
+from rc_pipeline.models.mappings import ConfigError, Part, native_config, native_parts
+from rc_pipeline.models.t5_tokenizer import write_t5_tokenizer
 from rc_pipeline.models.weight_files import SAFE, tensors_of
 
 if TYPE_CHECKING:
@@ -115,12 +117,22 @@ class _Conversion:
 def _skeleton(family: str, native: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
     """Return the shape of every weight of the native class, and which are tied to which, without making any."""
     import torch
+    from huggingface_hub.errors import StrictDataclassError
 
     model_class = architecture(family, str(native.get("model_type")))
-    with torch.device("meta"):
-        model = model_class(model_class.config_class.from_dict(native))
+    try:
+        with torch.device("meta"):
+            model = model_class(model_class.config_class.from_dict(native))
+    except StrictDataclassError as error:
+        raise ConfigError(
+            [f"{' '.join(str(error).split())} Fetch the config.json of the original checkpoint."]
+        ) from error
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    return shapes, dict(model.all_tied_weights_keys)
+    tied = dict(model.all_tied_weights_keys)
+    if family in ENCODER_DECODERS and native.get("tie_word_embeddings") is False:
+        # T5's class ties its head whatever is said, and lets go again of one that is another in the files.
+        del tied["lm_head.weight"]
+    return shapes, tied
 
 
 def _digest(tensor: torch.Tensor) -> bytes:
@@ -134,10 +146,14 @@ def _carry_tokenizer(folder: Path, out: Path, family: str) -> None:
         for name in TOKENIZER_FILES:
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, out / name)
-    elif (folder / "tokenizer.model").is_file():
-        told = folder / "tokenizer_config.json"
-        settings = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
-        write_fast_tokenizer(folder / "tokenizer.model", out, family=family, told=settings)
+        return
+    told = folder / "tokenizer_config.json"
+    settings = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
+    pieces = next(folder / name for name in SENTENCEPIECE if (folder / name).is_file())
+    if family in ENCODER_DECODERS:
+        write_t5_tokenizer(pieces, out, told=settings)
+    else:
+        write_fast_tokenizer(pieces, out, family=family, told=settings)
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

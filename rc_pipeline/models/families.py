@@ -12,6 +12,8 @@ LOADED_AS = {"chatglm2": "glm", "minicpm": "granite"}
 MODEL_TYPES = {"chatglm2": "chatglm"}
 # Families whose encoder reads the prompt, a text with an end of its own, and whose decoder writes the answer.
 ENCODER_DECODERS = frozenset({"t5"})
+# What a sentencepiece model is called; T5's has a name of its own.
+SENTENCEPIECE = ("tokenizer.model", "spiece.model")
 SAFE_WEIGHTS = frozenset({"model.safetensors", "model.safetensors.index.json"})
 
 

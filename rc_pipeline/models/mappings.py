@@ -46,8 +46,11 @@ CHATGLM2_NAMES = (
     (".mlp.dense_h_to_4h.", ".mlp.gate_up_proj."),
     (".mlp.dense_4h_to_h.", ".mlp.down_proj."),
 )
-# Older checkpoints store what the classes compute: rotary frequencies, and GPT-2's causal mask.
-BUFFERS = re.compile(r"(rotary_emb|rotary_pos_emb)\.inv_freq$|\.attn\.(masked_)?bias$")
+# Older checkpoints store what the classes compute or never use: rotary frequencies, GPT-2's causal mask, and how far
+# the words of T5's answer are from those of its prompt.
+BUFFERS = re.compile(
+    r"(rotary_emb|rotary_pos_emb)\.inv_freq$|\.attn\.(masked_)?bias$|\.EncDecAttention\.relative_attention_bias\.weight$"
+)
 
 
 class ConfigError(ValueError):

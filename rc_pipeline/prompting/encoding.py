@@ -139,20 +139,25 @@ def _encode_rows(
     for row, output in zip(batch, outputs, strict=True):
         answer = [] if output is None else next(answers)
         try:
-            found.append(_read(row, answer, limits, encoder.form))
+            found.append(_read(row, answer, limits, encoder))
         except RowRefused as refused:
             found.append(RowRefused(refused.reason, f"{row_name(row)}: {refused}"))
     fit([row for row in found if isinstance(row, FittingRow)], encoder)
     return [row if isinstance(row, RowRefused) else _outcome(row, limits, encoder.front_tokens) for row in found]
 
 
-def _read(row: Mapping[str, Any], answer: list[int], limits: _Limits, form: Form) -> FittingRow:
+def _read(row: Mapping[str, Any], answer: list[int], limits: _Limits, encoder: TextEncoder) -> FittingRow:
+    if not encoder.can_write(answer):
+        raise RowRefused(
+            "answer_cannot_be_written",
+            f"output: {row['output']!r} has characters that the tokenizer has no token for; use another model for it",
+        )
     dialogue = read_dialogue(row)
     start, end = row.get("passage_start"), row.get("passage_end")
     if start is None or end is None or not 0 <= start <= end <= len(dialogue.input):
         start = end = 0
     budget = limits.max_tokens - limits.room_for_answer - len(answer)
-    return FittingRow(row_name(row), dialogue, form.compose(dialogue), start, end, answer, budget)
+    return FittingRow(row_name(row), dialogue, encoder.form.compose(dialogue), start, end, answer, budget)
 
 
 def _outcome(row: FittingRow, limits: _Limits, front_tokens: int) -> Encoded | PromptTooLong:

@@ -37,7 +37,9 @@ class TextEncoder:
                 f"tokenizer {tokenizer.name_or_path or type(tokenizer).__name__}: eos_token: None; "
                 "answers need an end, so name one in tokenizer_config.json"
             )
-        self.end_id = int(self._backend.token_to_id(self.end_text))
+        self.end_id = int(tokenizer.backend_tokenizer.token_to_id(self.end_text))
+        # Where it ends answers too, it says nothing about what they hold.
+        self._unknown = tokenizer.unk_token_id if tokenizer.unk_token_id != self.end_id else None
         self._back = [int(tokenizer.eos_token_id)] if form.ends_prompt else []
         before, self._after = form.around_answer()
         # A tokenizer that marks the beginning of every text with a space would make two of them.
@@ -80,13 +82,27 @@ class TextEncoder:
         encodings = self._backend.encode_batch_fast(framed, add_special_tokens=False)
         return [[*self._real(encoding.ids), self.end_id] for encoding in encodings]
 
+    def can_write(self, answer: Sequence[int]) -> bool:
+        """Tell whether an answer has a token for each of its characters."""
+        return self._unknown not in answer
+
     def read_as(self, spans: Sequence[Sequence[int]], outputs: Sequence[str]) -> list[bool]:
-        """Tell of each span of ids whether it decodes to the output and its end, nothing else."""
+        """Tell of each span of ids whether it decodes to the output and its end, nothing else.
+
+        Tokenizers that fold spaces or widths of letters, such as T5's, must read the same in both.
+        """
         texts = self.tokenizer.backend_tokenizer.decode_batch([list(span) for span in spans], skip_special_tokens=False)
+        wanted = [f"{self._before}{output}{self._after}" for output in outputs]
         return [
-            text == f"{self._before}{output}{self._after}{self.end_text}"
-            for text, output in zip(texts, outputs, strict=True)
+            text == f"{want}{self.end_text}" or (text.endswith(self.end_text) and self._equal(text, want))
+            for text, want in zip(texts, wanted, strict=True)
         ]
+
+    def _equal(self, ended: str, text: str) -> bool:
+        one, other = self._backend.encode_batch_fast(
+            [ended.removesuffix(self.end_text), text], add_special_tokens=False
+        )
+        return bool(one.ids == other.ids) and self.can_write(one.ids)
 
     def _framed(self, ids: list[int]) -> list[int]:
         # A template that writes its BOS or its end out has it already.
@@ -133,10 +149,13 @@ def _backend(tokenizer: PreTrainedTokenizerBase, named: tuple[str, ...]) -> tupl
     """Return a copy that reads special tokens as text, what stands for the named ones, and the ids these stand for."""
     from tokenizers import AddedToken, Tokenizer
 
-    data = json.loads(tokenizer.backend_tokenizer.to_str())
+    whole = tokenizer.backend_tokenizer
+    data, nonce = json.loads(whole.to_str()), token_hex(8)
     for token in data["added_tokens"]:
         # Those that are not special would be found in rows whatever is asked for.
         token["special"] = token["special"] or token["content"] in named
+    if data["model"]["type"] == "Unigram":
+        _hide_special_pieces(data, nonce)
     copy = Tokenizer.from_str(json.dumps(data))
     copy.no_padding()
     copy.no_truncation()
@@ -144,11 +163,21 @@ def _backend(tokenizer: PreTrainedTokenizerBase, named: tuple[str, ...]) -> tupl
     if hasattr(copy.model, "_resize_cache"):
         # A corpus has more words than the 10,000 that BPE remembers by default.
         copy.model._resize_cache(WORDS_REMEMBERED)
-    nonce = token_hex(8)
     known = {str(token): token for token in tokenizer.added_tokens_decoder.values()}
     stand_ins = {text: f"{nonce}x{i}x" for i, text in enumerate(named)}
     for text, stand_in in stand_ins.items():
         flags = {flag: getattr(known[text], flag) for flag in ("lstrip", "rstrip", "single_word", "normalized")}
         copy.add_tokens([AddedToken(stand_in, special=False, **flags)])
-    ids = {copy.token_to_id(stand_in): copy.token_to_id(text) for text, stand_in in stand_ins.items()}
+    ids = {copy.token_to_id(stand_in): whole.token_to_id(text) for text, stand_in in stand_ins.items()}
     return copy, stand_ins, ids
+
+
+def _hide_special_pieces(data: dict[str, Any], nonce: str) -> None:
+    """Rename special tokens under their ids: Unigram finds every piece of its vocabulary in any text, "</s>" too."""
+    special = {token["content"] for token in data["added_tokens"] if token["special"]}
+    for token in data["added_tokens"]:
+        if token["special"]:
+            token["content"] = nonce + token["content"]
+    for piece in data["model"]["vocab"]:
+        if piece[0] in special:
+            piece[0] = nonce + piece[0]

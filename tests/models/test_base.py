@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from rc_pipeline.models.base import BaseModelError, base_folder, describe_base, write_base
+from rc_pipeline.models.loading import ModelLoadError, load_model
+from tests.models.upstream import write_flan_t5
 
 
 @pytest.fixture
@@ -18,6 +20,11 @@ def problems(folder: Path, family: str = "llama") -> str:
     with pytest.raises(BaseModelError) as caught:
         describe_base(folder=folder, family=family)
     return str(caught.value)
+
+
+def change_config(folder: Path, **fields: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | fields))
 
 
 def test_every_problem_of_a_folder_is_named_at_once(tmp_path: Path) -> None:
@@ -33,6 +40,34 @@ def test_a_config_that_is_no_json_object_is_named(folder: Path, text: str) -> No
     (folder / "config.json").write_bytes(text.encode("latin-1"))
 
     assert "config.json" in problems(folder)
+
+
+@pytest.mark.parametrize("value", ["two", [2], 2.0, True, 0, {}])
+def test_a_size_that_is_no_number_is_named_with_its_value(folder: Path, value: object) -> None:
+    change_config(folder, num_hidden_layers=value, rms_norm_eps="small")
+
+    found = problems(folder).splitlines()
+
+    assert len(found) == 2
+    assert f"config.json: num_hidden_layers is {value!r}, which is no positive whole number. Fetch" in found[0]
+    assert "config.json: rms_norm_eps is 'small', which is no positive number. Fetch" in found[1]
+
+
+def test_what_its_class_cannot_follow_is_named_when_the_model_is_loaded(folder: Path) -> None:
+    change_config(folder, num_hidden_layers=None, attention_dropout="none")
+
+    assert describe_base(folder=folder, family="llama").metadata["layers"] is None
+    with pytest.raises(
+        ModelLoadError, match=r"config\.json: .*'(num_hidden_layers|attention_dropout)'.* Fetch the one"
+    ):
+        load_model(folder, family="llama")
+
+
+def test_an_encoder_without_a_beginning_of_answers_is_refused(tmp_path: Path) -> None:
+    folder = write_flan_t5(tmp_path / "flan").folder
+    change_config(folder, decoder_start_token_id=None)
+
+    assert "decoder_start_token_id is None, so an answer would have no beginning" in problems(folder, "t5")
 
 
 def test_a_config_of_another_family_names_the_family_to_state(folder: Path) -> None:
@@ -64,8 +99,7 @@ def test_weights_under_another_name_are_told_the_names_that_are_read(folder: Pat
 
 
 def test_a_tokenizer_of_another_model_is_refused(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": 100}))
+    change_config(folder, vocab_size=100)
 
     assert "a token with the id 325, but the model knows 100" in problems(folder)
 

@@ -177,7 +177,7 @@ def test_a_decoder_that_no_family_is_named_after_is_loaded_by_its_model_type(tmp
     [
         ("minicpm", "State `family: minicpm`"),
         ("chatglm", "State `family: chatglm2`"),
-        ("t5", "no decoder of this type"),
+        ("t5", "State `family: t5`"),
         ("bert", "no decoder of this type"),
         ("../evil", "no decoder of this type"),
         ("bloom", "takes no position_ids"),
@@ -192,14 +192,27 @@ def test_a_model_type_that_cannot_be_loaded_natively_is_refused(model_type: str,
     assert said in str(caught.value)
 
 
-def test_flan_t5_loads_with_a_head_of_its_own(tmp_path: Path) -> None:
-    from safetensors.torch import load_file
+@pytest.mark.parametrize("pickled", [False, True])
+def test_flan_t5_loads_with_a_head_of_its_own_from_either_form(pickled: bool, tmp_path: Path) -> None:
+    upstream = write_flan_t5(tmp_path / "a", pickled=pickled)
 
-    upstream = write_flan_t5(tmp_path / "a")
+    folder = artifact(upstream, tmp_path / "out")
+    model = load_model(folder, family="t5")
 
-    model = load_model(artifact(upstream, tmp_path / "out"), family="t5")
+    assert (folder == upstream.folder) is not pickled
+    assert load_tokenizer(folder)("Rome")["input_ids"][-1] == 1
+    asked = {"input_ids": IDS[None] % 350, "decoder_input_ids": IDS[None, :3] % 350}
+    with torch.no_grad():
+        torch.testing.assert_close(model(**asked).logits, upstream.original(**asked).logits, atol=1e-6, rtol=0)
+    assert (model.lm_head.weight - model.shared.weight).abs().max() > 1
 
-    torch.testing.assert_close(model.lm_head.weight, load_file(upstream.folder / "model.safetensors")["lm_head.weight"])
+
+def test_t5_s_head_is_tied_where_its_config_says_so(tmp_path: Path) -> None:
+    upstream = write_flan_t5(tmp_path / "a", pickled=True)
+    change_config(upstream, tie_word_embeddings=True)
+
+    with pytest.raises(ConversionError, match=r"tied to: lm_head\.weight"):
+        artifact(upstream, tmp_path / "out")
 
 
 def test_large_weights_are_written_in_several_files_of_equal_content(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.models.pieces import write_pieces
+from tests.models.pieces import write_pieces, write_t5_pieces
 from tests.models.tiny_models import write_model, write_tokenizer
 
 PIECES = 420
@@ -57,6 +57,30 @@ CHATGLM2: dict[str, Any] = {
     "tie_word_embeddings": False,
     "eos_token_id": 2,
     "pad_token_id": 0,
+}
+FLAN_T5: dict[str, Any] = {
+    "architectures": ["T5ForConditionalGeneration"],
+    "model_type": "t5",
+    "d_ff": 48,
+    "d_kv": 16,
+    "d_model": 32,
+    "decoder_start_token_id": 0,
+    "dropout_rate": 0.1,
+    "eos_token_id": 1,
+    "feed_forward_proj": "gated-gelu",
+    "initializer_factor": 1.0,
+    "is_encoder_decoder": True,
+    "layer_norm_epsilon": 1e-06,
+    "n_positions": 512,
+    "num_decoder_layers": 2,
+    "num_heads": 4,
+    "num_layers": 3,
+    "pad_token_id": 0,
+    "relative_attention_max_distance": 128,
+    "relative_attention_num_buckets": 32,
+    "tie_word_embeddings": False,
+    # More than the tokenizer has.
+    "vocab_size": 352,
 }
 CODE = "raise SystemExit('the code of a checkpoint was run')\n"
 
@@ -138,22 +162,31 @@ def write_gpt2(folder: Path, *, pickled: bool = False) -> Upstream:
     return Upstream(folder, "gpt2")
 
 
-def write_flan_t5(folder: Path) -> Upstream:
-    """An encoder and a decoder with a head of its own."""
+def write_flan_t5(folder: Path, *, pickled: bool = False) -> Upstream:
+    """An encoder and a decoder with a head of its own; in older layouts, a .bin file and spiece.model alone."""
     import torch
-    from safetensors.torch import load_file, save_file
-    from transformers import T5Config, T5ForConditionalGeneration
+    from safetensors.torch import save_file
+    from transformers import T5Config, T5ForConditionalGeneration, T5Tokenizer
+
+    from rc_pipeline.models.sentencepiece_model import read_sentencepiece
 
     folder.mkdir(parents=True)
-    write_tokenizer(folder)
+    pieces = read_sentencepiece(write_t5_pieces(folder / "spiece.model"))
     torch.manual_seed(6)
-    sizes = {"vocab_size": 330, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4}
-    config = T5Config(**sizes, feed_forward_proj="gated-gelu", tie_word_embeddings=False, decoder_start_token_id=0)
-    model = T5ForConditionalGeneration(config)
-    model.save_pretrained(folder)
-    weights = load_file(folder / "model.safetensors") | {"lm_head.weight": torch.randn(330, 32)}
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    return Upstream(folder, "t5")
+    model = T5ForConditionalGeneration(T5Config.from_dict(FLAN_T5)).eval()
+    model.lm_head.weight = torch.nn.Parameter(torch.randn(FLAN_T5["vocab_size"], FLAN_T5["d_model"]))
+    weights = {name: weight.detach() for name, weight in model.named_parameters()}
+    _json(folder / "config.json", FLAN_T5)
+    if pickled:
+        weights |= {f"{part}.embed_tokens.weight": weights["shared.weight"] for part in ("encoder", "decoder")}
+        weights["decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"] = torch.ones(32, 4)
+        torch.save(weights, folder / "pytorch_model.bin")
+    else:
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        gaps = [(f"<extra_id_{number}>", 0.0) for number in reversed(range(100))]
+        told = [(piece.text, piece.score) for piece in pieces.pieces]
+        T5Tokenizer(vocab=told + gaps, _spm_precompiled_charsmap=pieces.charsmap).save_pretrained(folder)
+    return Upstream(folder, "t5", model)
 
 
 def write_qwen2(folder: Path) -> Upstream:

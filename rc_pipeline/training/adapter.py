@@ -86,6 +86,7 @@ def check_spread_weights(
     from safetensors import safe_open
 
     trained = probe_logits(model, probe)
+    model.reshard()
     names = {name: name for name in weights}
     if hasattr(model, "peft_config"):
         names = {name: stored for stored, name in _stored(model, names).items()}

@@ -161,9 +161,7 @@ class Trainer:
         return total
 
     def _summed_loss(self, rows: Sequence[int], examples: Sequence[Encoded], *, training: bool) -> torch.Tensor:
-        if self.group.sharded:
-            # Some read the embeddings before they call the model.
-            self.model.unshard()
+        self.group.put_together(self.model)
         return self.objective.summed_loss(self.model, [examples[i] for i in rows], training=training)
 
     def _take_fewer_at_a_time(self, step: int, parts: Sequence[Sequence[int]], note: Callable[[str], None]) -> None:
@@ -191,6 +189,7 @@ class Trainer:
             for part in parts:
                 own += self._summed_loss(part or [0], rows, training=False).item() * (len(part) > 0)
                 beat()
+        self.group.take_apart(self.model)
         self.model.train()
         loss = self.group.sum_up(own, [], self.device) / max(1, self.objective.weight(rows))
         if not math.isfinite(loss):

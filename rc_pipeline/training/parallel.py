@@ -104,6 +104,16 @@ class Group:
             return self.as_leader_says(int(due), device) == 1
         return due and self.leads
 
+    def put_together(self, model: Any) -> None:
+        """Make what lies outside the layers of a spread model whole: embeddings are also read by themselves."""
+        if self.sharded:
+            model.unshard()
+
+    def take_apart(self, model: Any) -> None:
+        """Leave of a spread model only this process's parts: a backward pass does so, an evaluation does not."""
+        if self.sharded:
+            model.reshard()
+
     def gathered(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Return weights that are spread over the processes whole, in the main memory of the leading one."""
         gathered = {}

@@ -180,6 +180,7 @@ def _model(spec: Mapping[str, Any], group: Group, probe: Encoded, *, longest: in
         model = spread(add_weights(load_base(base, tune, device="cpu"), tune, seed=seed), group, best_device())
     # Low-rank matrices begin with a product of zero, so that nothing has changed yet.
     untrained = probe_logits(model, probe)
+    group.take_apart(model)
     return model, untrained, group.smallest(_fit_into_memory(model, tune, group, longest=longest), untrained.device)
 
 

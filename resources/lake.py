@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import dagster as dg
 
 from rc_pipeline.lake.build import Build, Lake
-from rc_pipeline.lake.planner import Cached, MissingInput, Plan, require_files, require_supported
+from rc_pipeline.lake.planner import Cached, MissingInput, Plan, require_files
 from rc_pipeline.lake.store import Artifact
 
 
@@ -35,7 +35,6 @@ class OpenedLake:
         to_build = [self.lake.graph[key] for key in self._keys if not isinstance(plan.states[key], Cached)]
         self._refused = True
         require_files(to_build)
-        require_supported(to_build)
         self._refused = False
 
 

@@ -22,14 +22,7 @@ from rc_pipeline.lake.hashing import RememberedHashes, stamp
 from rc_pipeline.lake.locks import held, workspace
 from rc_pipeline.lake.manifest import Manifest, combined_content
 from rc_pipeline.lake.outcome import JSON, Outcome
-from rc_pipeline.lake.planner import (
-    Cached,
-    MissingInput,
-    Planner,
-    ToBuild,
-    require_files,
-    require_supported,
-)
+from rc_pipeline.lake.planner import Cached, MissingInput, Planner, ToBuild, require_files
 from rc_pipeline.lake.store import Artifact, Store, list_files
 from rc_pipeline.lake.warehouse import Warehouse
 
@@ -93,7 +86,6 @@ class Lake:
     def obtain(self, key: str, build: Build, say: Callable[[str], None] = lambda _: None) -> Artifact:
         """Return the artifact of `key`, building it if no stored one has its inputs."""
         node = self.graph[key]
-        require_supported([node])
         require_files([node])
         with clear_disk_errors(self.root):
             artifact = self._standing(node)

@@ -23,10 +23,6 @@ class MissingInput(ValueError):
     """Files that a user has to provide are not there."""
 
 
-class NotSupported(ValueError):
-    """Something is asked for that this version does not do; saying so beats leaving it out in silence."""
-
-
 @dataclass(frozen=True)
 class Cached:
     """The artifact stands."""
@@ -149,17 +145,6 @@ class Planner:
         if head is None:
             return "never built"
         return what_changed(node, head.manifest.inputs, inputs) or "no artifact with these inputs is stored"
-
-
-def require_supported(nodes: Iterable[Node]) -> None:
-    """Raise one error that names everything that cannot be built by this version, once each."""
-    reasons: dict[str, str] = {}
-    for node in nodes:
-        if node.about.get("not_yet"):
-            reasons.setdefault(str(node.about["not_yet"]), node.key)
-    if reasons:
-        lines = "\n".join(f"  {reason}  ({key})" for reason, key in reasons.items())
-        raise NotSupported(f"this version cannot build all of it; nothing was built.\n{lines}")
 
 
 def fingerprint_of(stage: str, inputs: dict[str, Any]) -> str:

@@ -210,6 +210,7 @@ WRITERS = {
     "vicuna": write_vicuna,
     "gpt2": write_gpt2,
     "qwen2": write_qwen2,
+    "flan_t5": write_flan_t5,
 }
 
 

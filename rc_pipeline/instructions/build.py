@@ -14,7 +14,7 @@ from rc_pipeline.instructions.duplicates import Duplicate, find_duplicates
 from rc_pipeline.instructions.errors import InstructionsError
 from rc_pipeline.instructions.findings import checks, metadata
 from rc_pipeline.instructions.rows import Holdout, split_is_present
-from rc_pipeline.instructions.sets import Rows, probe_of, uses_of
+from rc_pipeline.instructions.sets import Rows, uses_of, way_of
 from rc_pipeline.instructions.writing import DROPPED_SCHEMA, SCHEMA, Written, write_instructions, write_shots
 from rc_pipeline.lake.frames import write_parquet
 from rc_pipeline.lake.outcome import JSON, Outcome
@@ -65,7 +65,7 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
                     left_out=one.left_out,
                     dataset=dataset,
                     split=one.name,
-                    probe=probe_of(one.name),
+                    way=way_of(one.name),
                     renderers=one.renderers,
                     weights=weights if training else {},
                     seed=seed,

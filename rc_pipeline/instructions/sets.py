@@ -11,7 +11,7 @@ import polars as pl
 
 from rc_pipeline.instructions.asked import asked_batches, never_asked
 from rc_pipeline.instructions.errors import InstructionsError
-from rc_pipeline.instructions.probes import BY_DOCUMENT, PROBES, UnfitProbe, probe_template
+from rc_pipeline.instructions.probes import BY_DOCUMENT, WAYS_TO_ASK, UnfitProbe, probe_template
 from rc_pipeline.instructions.probing import Probing
 from rc_pipeline.instructions.rendering import TaskRenderer
 from rc_pipeline.instructions.rows import Holdout, left_out, split_batches
@@ -103,10 +103,10 @@ class Uses:
         return InstructionSet(f"{split}{ASKED_WITH}{probe}", asking, probed, without)
 
 
-def probe_of(name: str) -> str:
-    """Return the probe that a set of this name is, empty where it is none."""
+def way_of(name: str) -> str:
+    """Return how a set of this name asks, empty where a template alone decides it."""
     way = name.partition(ASKED_WITH)[2]
-    return way if way in PROBES else ""
+    return way if way in WAYS_TO_ASK else ""
 
 
 def uses_of(

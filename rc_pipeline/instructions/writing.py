@@ -53,7 +53,7 @@ class Written:
     """What became of the rows of a split."""
 
     split: str
-    probe: str = ""
+    way: str = ""
     answered: bool = True
     repeats: Mapping[str, Duplicate] = field(default_factory=dict)
     rows: int = 0
@@ -70,7 +70,7 @@ def write_instructions(  # noqa: PLR0913 - by name, all of them
     left_out: list[tuple[str, str]],
     dataset: str,
     split: str,
-    probe: str,
+    way: str,
     renderers: Mapping[str, TaskRenderer],
     weights: Mapping[str, float],
     seed: int,
@@ -82,7 +82,7 @@ def write_instructions(  # noqa: PLR0913 - by name, all of them
     import pyarrow.parquet as pq
 
     dropped: list[tuple[str, str | None, str]] = [(row_id, None, reason) for row_id, reason in left_out]
-    written = Written(split, probe, answered, repeats, rows=len(dropped), dropped=dropped)
+    written = Written(split, way, answered, repeats, rows=len(dropped), dropped=dropped)
     columns = SCHEMA if weights else SCHEMA | ASKED_SCHEMA
     schema = _arrow(pl.DataFrame(schema=columns)).schema
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def _render(
         if reason:
             written.dropped.append((row["row_id"], name, reason))
         else:
-            instructions.append(_instruction(row, renderer, rendered, seed, written.probe))
+            instructions.append(_instruction(row, renderer, rendered, seed, written.way))
             written.templates[name] += 1
     written.kept += len(instructions)
     return instructions
@@ -162,12 +162,12 @@ def _why_not_trainable(rendered: Rendered) -> str | None:
 
 
 def _instruction(
-    row: Mapping[str, Any], renderer: TaskRenderer, rendered: Rendered, seed: int, probe: str
+    row: Mapping[str, Any], renderer: TaskRenderer, rendered: Rendered, seed: int, way: str
 ) -> dict[str, Any]:
     start, end = rendered.passage or (-1, -1)
     asked = {name: row.get(OWN + name) for name in ASKED_SCHEMA}
     return asked | {
-        "instruction_id": ":".join(filter(None, (row["row_id"], renderer.name, asked["document"], probe))),
+        "instruction_id": ":".join(filter(None, (row["row_id"], renderer.name, asked["document"] or way))),
         "row_id": row["row_id"],
         "template": renderer.name,
         "language": renderer.language,

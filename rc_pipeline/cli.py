@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from rc_pipeline.commands.chat import chat
 from rc_pipeline.commands.entry import open_lake, reported
 from rc_pipeline.commands.export import export
 from rc_pipeline.commands.templates import templates
@@ -211,6 +212,7 @@ def _keys(lineage: Lineage, study: str | None) -> list[str]:
     return lineage.study(study)
 
 
+main.add_command(chat)
 main.add_command(export)
 main.add_command(xray)
 main.add_command(templates)

@@ -21,12 +21,13 @@ from rc_pipeline.lake.durable import write_atomically
 
 @dataclass(frozen=True)
 class Result:
-    """What a model said to one row."""
+    """What a model said to one row: the log-probabilities of the texts it was asked about, or an answer and its own."""
 
-    answer: str
-    tokens: int
-    finished: bool
-    scores: list[float] | None = None
+    log_probabilities: list[float]
+    answer: str = ""
+    tokens: int = 0
+    finished: bool = True
+    seconds: float = 0.0
 
 
 class RowCache:
@@ -40,15 +41,23 @@ class RowCache:
         place = sha256_json({"weights": weights, "salt": salt})[:24]
         self.folder = (pending or folder) / place
         self.folders = [folder / place] + ([] if pending is None else [pending / place])
+        self._seen: set[Path] = set()
 
     def read(self) -> dict[str, Result]:
         """Return every whole result there is; a damaged line counts as not there."""
+        self._seen.clear()
+        return self.read_new()
+
+    def read_new(self) -> dict[str, Result]:
+        """Return the results of shards that were not there at the last reading."""
         found: dict[str, Result] = {}
-        for shard in (path for folder in self.folders for path in sorted(folder.glob("*.jsonl"))):
+        shards = [path for folder in self.folders for path in sorted(folder.glob("*.jsonl")) if path not in self._seen]
+        for shard in shards:
             for line in shard.read_bytes().splitlines():
                 with suppress(ValueError, KeyError, TypeError):
                     entry = json.loads(line)
                     found[entry["key"]] = _result(entry)
+        self._seen.update(shards)
         return found
 
     def write(self, results: Mapping[str, Result]) -> None:
@@ -59,10 +68,10 @@ class RowCache:
 
 
 def _result(entry: Mapping[str, Any]) -> Result:
-    scores = entry["scores"]
     return Result(
+        log_probabilities=[float(each) for each in entry["log_probabilities"]],
         answer=str(entry["answer"]),
         tokens=int(entry["tokens"]),
         finished=bool(entry["finished"]),
-        scores=None if scores is None else [float(score) for score in scores],
+        seconds=float(entry["seconds"]),
     )

@@ -8,21 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rc_pipeline.lake.frames import preview, write_parquet
-from rc_pipeline.lake.outcome import JSON, Check, Outcome
-from rc_pipeline.prediction.answers import predictions
+from rc_pipeline.lake.frames import write_parquet
+from rc_pipeline.lake.outcome import JSON, Outcome
+from rc_pipeline.prediction.answers import latency, predictions
+from rc_pipeline.prediction.asks import WRITTEN, Decoding, asks_of
+from rc_pipeline.prediction.ranks import gathered, own_share, rank
+from rc_pipeline.prediction.summary import outcome
 
 if TYPE_CHECKING:
-    import polars as pl
     from transformers import PreTrainedTokenizerFast
 
+    from rc_pipeline.prediction.asks import Ask
     from rc_pipeline.prediction.questions import Question
     from rc_pipeline.prediction.row_cache import Result, RowCache
     from rc_pipeline.prompting.dialogue import Form
     from rc_pipeline.worker import Progress
-
-SCORE_DIGITS = 5
-SECONDS_BETWEEN_SHARDS = 10.0
 
 
 class PromptMismatch(ValueError):
@@ -33,32 +33,33 @@ def predict(spec: dict[str, Any], progress: Progress) -> Outcome:
     """Write the predictions of a spec into spec["out"], computing only rows that no cache knows."""
     from rc_pipeline.models.loading import load_tokenizer
     from rc_pipeline.prediction.row_cache import RowCache
-    from rc_pipeline.prompting.reading import read_prompt
     from rc_pipeline.prompting.tokens import TextEncoder
 
     started = time.monotonic()
     tokenizer = load_tokenizer(Path(spec["base"]["folder"]))
-    form = read_prompt(spec["prompt"], tokenizer)
+    form = _form(spec["prompt"], spec, tokenizer)
     _refuse_other_prompt(spec, form, tokenizer)
-    questions = _questions(spec, tokenizer, form)
-    end_id = TextEncoder(tokenizer, form).end_id
-    identity = _identity(spec, end_id)
-    keys = {question.instruction_id: question.keys(identity) for question in questions if not question.problem}
+    how = Decoding.of_spec(spec, TextEncoder(tokenizer, form).end_id)
+    questions = _questions(spec, tokenizer, form, how)
+    asked = {question.instruction_id: asks_of(question, how) for question in questions if not question.problem}
+    asks = {ask.key: ask for ways in asked.values() for own in ways.values() for ask in own}
     pending = Path(spec["pending"]) if "pending" in spec else None
     cache = RowCache(Path(spec["cache"]), weights=spec["weights"], salt=spec["cache_salt"], pending=pending)
-    known = cache.read()
-    missing = {
-        key: question for question in questions for key in keys.get(question.instruction_id, []) if key not in known
-    }
-    cached = sum(all(key in known for key in own) for own in keys.values())
+    known = {key: result for key, result in cache.read().items() if key in asks}
+    missing = {key: ask for key, ask in asks.items() if key not in known}
+    cached = sum(all(ask.key in known for own in ways.values() for ask in own) for ways in asked.values())
     progress.note(f"{len(questions)} questions, {cached} of them known, {len(missing)} answers to ask for")
     ready = time.monotonic()
-    if missing:
-        known |= _compute(spec, missing, tokenizer, end_id, cache, progress)
+    known |= _compute(spec, tokenizer, how, missing, cache, progress)
+    if rank() > 0:
+        return Outcome()
+    told = {name: {way: [known[ask.key] for ask in own] for way, own in ways.items()} for name, ways in asked.items()}
     about = {"run": spec["run"], "eval_set": spec["eval_set"]}
-    frame = predictions(about, questions, {name: [known[key] for key in own] for name, own in keys.items()})
+    frame, took = predictions(about, questions, told, how.choose_by), latency(about, told)
     out = Path(spec["out"])
     write_parquet(frame, out / "predictions.parquet")
+    # Provenance, as its name says: how long an answer took does not make it another answer.
+    write_parquet(took, out / "_latency.parquet")
     timing = {
         "startup_seconds": ready - started,
         "computing_seconds": time.monotonic() - ready,
@@ -66,17 +67,46 @@ def predict(spec: dict[str, Any], progress: Progress) -> Outcome:
         "computed_rows": len(missing),
     }
     (out / "_timing.json").write_text(json.dumps(timing, sort_keys=True), encoding="utf-8")
-    return _outcome(frame, cached=cached, computed=len(missing))
+    mean: float = took["seconds"].mean() or 0.0  # type: ignore[assignment]
+    counts: dict[str, JSON] = {"cached_rows": cached, "computed_rows": len(missing), "seconds_a_question": mean}
+    return outcome(frame, how.choose_by, counts)
+
+
+def _compute(  # noqa: PLR0913, PLR0917
+    spec: Mapping[str, Any],
+    tokenizer: PreTrainedTokenizerFast,
+    how: Decoding,
+    missing: Mapping[str, Ask],
+    cache: RowCache,
+    progress: Progress,
+) -> dict[str, Result]:
+    """Ask this process's share of what is missing, and as the first process wait for the others'."""
+    if not missing:
+        return {}
+    mine = own_share(missing)
+    if mine:
+        from rc_pipeline.prediction.answering import Answerer
+
+        own = Answerer(spec, tokenizer, how).answer(mine, cache, progress)
+        if len(mine) == len(missing) or rank() > 0:
+            return own
+    return gathered(cache, missing, progress) if rank() == 0 else {}
+
+
+def _form(prompt: Mapping[str, Any], spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> Form:
+    from rc_pipeline.models.families import ENCODER_DECODERS
+    from rc_pipeline.prompting.reading import read_prompt
+
+    return read_prompt(prompt, tokenizer, ends_prompt=spec["base"]["family"] in ENCODER_DECODERS)
 
 
 def _refuse_other_prompt(spec: Mapping[str, Any], form: Form, tokenizer: PreTrainedTokenizerFast) -> None:
     from rc_pipeline.models.loading import adapter_prompt
-    from rc_pipeline.prompting.reading import read_prompt
 
     if spec["adapter"] is None or spec.get("experiment"):
         return
     # Read again, so that what a template leaves out equals its default.
-    trained, asked = read_prompt(adapter_prompt(Path(spec["adapter"])), tokenizer).to_dict(), form.to_dict()
+    trained, asked = _form(adapter_prompt(Path(spec["adapter"])), spec, tokenizer).to_dict(), form.to_dict()
     different = [
         f"{name} ({trained.get(name)!r} != {asked.get(name)!r})"
         for name in sorted({*trained, *asked} - {"name"})
@@ -91,7 +121,9 @@ def _refuse_other_prompt(spec: Mapping[str, Any], form: Form, tokenizer: PreTrai
         )
 
 
-def _questions(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, form: Form) -> list[Question]:
+def _questions(
+    spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, form: Form, how: Decoding
+) -> list[Question]:
     from rc_pipeline.prediction.questions import read_questions, select_rows
 
     return read_questions(
@@ -99,132 +131,8 @@ def _questions(spec: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, form
         tokenizer,
         form,
         max_tokens=min(spec["answer"]["max_tokens"] or spec["context_tokens"], spec["context_tokens"]),
-        max_new_tokens=spec["answer"]["max_new_tokens"],
+        max_new_tokens=how.max_new_tokens,
         shots=spec.get("shots"),
+        written=WRITTEN in how.choose_by,
+        gold=how.perplexity,
     )
-
-
-def _identity(spec: Mapping[str, Any], end_id: int) -> dict[str, Any]:
-    drawn = {
-        name: spec["answer"].get(name, usual) for name, usual in (("temperature", 0), ("top_p", 1), ("samples", 1))
-    }
-    return {
-        "weights": spec["weights"],
-        "cache_salt": spec["cache_salt"],
-        "max_new_tokens": spec["answer"]["max_new_tokens"],
-        "end_id": end_id,
-        "seed": spec.get("seed", 0),
-        **drawn,
-    }
-
-
-def _compute(  # noqa: PLR0913, PLR0917
-    spec: Mapping[str, Any],
-    missing: Mapping[str, Question],
-    tokenizer: PreTrainedTokenizerFast,
-    end_id: int,
-    cache: RowCache,
-    progress: Progress,
-) -> dict[str, Result]:
-    """Ask the missing questions in batches of one kind and nearly one length, storing answers now and then."""
-    from rc_pipeline.models.loading import load_model, use_threads
-    from rc_pipeline.prediction.prefill import batches_by_length
-
-    use_threads(spec.get("threads"))
-    base, adapter = spec["base"], spec["adapter"]
-    model = load_model(Path(base["folder"]), family=base["family"], adapter=None if adapter is None else Path(adapter))
-    results: dict[str, Result] = {}
-    unstored: dict[str, Result] = {}
-    last_stored = time.monotonic()
-    # Sorted keys make the batches a function of what is missing, whatever the order it was found in.
-    for with_choices in (True, False):
-        keys = sorted(key for key, question in missing.items() if bool(question.options) == with_choices)
-        lengths = [len(missing[key].prompt_ids) for key in keys]
-        for batch in batches_by_length(lengths, spec["answer"]["batch_size"]):
-            asked = {keys[i]: missing[keys[i]] for i in batch}
-            answers = _ask(model, tokenizer, end_id, asked, spec["answer"])
-            unstored |= dict(zip(asked, answers, strict=True))
-            if time.monotonic() - last_stored > SECONDS_BETWEEN_SHARDS:
-                cache.write(unstored)
-                results, unstored, last_stored = results | unstored, {}, time.monotonic()
-            progress(len(results) + len(unstored), len(missing))
-    if unstored:
-        cache.write(unstored)
-    return results | unstored
-
-
-def _ask(
-    model: Any,
-    tokenizer: PreTrainedTokenizerFast,
-    end_id: int,
-    asked: Mapping[str, Question],
-    answer: Mapping[str, Any],
-) -> list[Result]:
-    """Answer one batch, whose questions all have options or all have none."""
-    from rc_pipeline.prediction.choices import score_options
-    from rc_pipeline.prediction.generation import generate
-    from rc_pipeline.prediction.row_cache import Result
-    from rc_pipeline.prediction.sampling import Sampling
-
-    questions = list(asked.values())
-    prompts = [question.prompt_ids for question in questions]
-    pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    if questions[0].options:
-        scored = score_options(model, prompts, [question.options for question in questions], pad)
-        rounded = [[round(score, SCORE_DIGITS) for score in own] for own in scored]
-        best = [own.index(max(own)) for own in rounded]
-        return [
-            Result(question.choices[at], len(question.options[at]), finished=True, scores=own)
-            for question, own, at in zip(questions, rounded, best, strict=True)
-        ]
-    ends = _end_ids(model, tokenizer.eos_token_id, end_id)
-    sampling = Sampling(answer.get("temperature", 0.0), answer.get("top_p", 1.0))
-    answers = generate(
-        model,
-        prompts,
-        max_new_tokens=answer["max_new_tokens"],
-        end_ids=ends,
-        pad_id=pad,
-        sampling=sampling,
-        # What is drawn for a sample depends on its name alone, not on the batch that it is drawn in.
-        seeds=[int(key[:16], 16) for key in asked] if sampling.temperature else (),
-    )
-    return [Result(_text(tokenizer, ids), len(ids), finished) for ids, finished in answers]
-
-
-def _end_ids(model: Any, *ends: int) -> frozenset[int]:
-    """Return every id that ends a text or a turn: some models name several."""
-    named = getattr(model.generation_config, "eos_token_id", None)
-    more = named if isinstance(named, list) else [] if named is None else [named]
-    return frozenset([*ends, *more])
-
-
-def _text(tokenizer: PreTrainedTokenizerFast, ids: list[int]) -> str:
-    text = str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
-    # Half a character at the end of an answer must not keep the rest from being stored.
-    return text.encode("utf-8", "replace").decode("utf-8").strip()
-
-
-def _outcome(frame: pl.DataFrame, *, cached: int, computed: int) -> Outcome:
-    counted = frame["problem"].drop_nulls().value_counts(sort=True)
-    problems: dict[str, JSON] = {"prompt_too_long": 0, **dict(counted.iter_rows())}
-    unfinished = int((~frame["finished"] & frame["problem"].is_null()).sum())
-    metadata: dict[str, JSON] = {
-        "rows": frame.height,
-        "cached_rows": cached,
-        "computed_rows": computed,
-        **problems,
-        "passages_cut": int((frame["passage_tokens_cut"] > 0).sum()),
-        "shots_dropped": int(frame["shots_dropped"].sum()),
-        "turns_dropped": int(frame["turns_dropped"].sum()),
-        "answers_cut_off": unfinished,
-        "predictions": preview(frame.select("instruction_id", "answer", "choice", "answer_tokens", "problem")),
-    }
-    fits = Check(
-        "every_prompt_fits",
-        passed=counted.is_empty(),
-        blocking=False,
-        description="The prompt holds all of every question; a question that it cannot hold counts as answered wrong.",
-        metadata=problems,
-    )
-    return Outcome(metadata=metadata, checks=(fits,), tables={"predictions": ["predictions.parquet"]})

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rc_pipeline.prediction.row_cache import Result, RowCache
 
-GENERATED = Result("雨 is \x07rain", 4, finished=False)
-CHOSEN = Result("Rome", 2, finished=True, scores=[-1.25, -0.00001])
+GENERATED = Result([-2.5], "雨 is \x07rain", 4, finished=False, seconds=0.25)
+CHOSEN = Result([-1.25, -0.00001])
 
 
 def test_results_come_back_as_they_were_written(tmp_path: Path) -> None:

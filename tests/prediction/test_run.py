@@ -83,7 +83,7 @@ def test_every_question_has_one_row_in_order_of_its_id(llama: Path, tmp_path: Pa
         assert row["choice"] == row["choice_scores"].index(max(row["choice_scores"]))
         assert row["answer"] == row["choices"][row["choice"]]
     assert set(written["answer_tokens"]) <= set(range(7))
-    assert outcome.tables == {"predictions": ["predictions.parquet"]}
+    assert outcome.tables == {"predictions": ["predictions.parquet"], "latency": ["_latency.parquet"]}
 
 
 def test_rows_are_those_of_smallest_order(llama: Path, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_killed_run_goes_on_where_it_was(llama: Path, tmp_path: Path, monkeypa
             if done >= 16:
                 raise Killed
 
-    monkeypatch.setattr("rc_pipeline.prediction.run.SECONDS_BETWEEN_SHARDS", 0.0)
+    monkeypatch.setattr("rc_pipeline.prediction.answering.SECONDS_BETWEEN_SHARDS", 0.0)
     spec = spec_of(llama, tmp_path, mixed())
     with pytest.raises(Killed):
         predict(spec, Deadly("prediction", [].append))

@@ -8,7 +8,7 @@ import polars as pl
 import torch
 
 from rc_pipeline.models.loading import load_model
-from rc_pipeline.prediction.generation import generate
+from rc_pipeline.prediction.generation import Ends, generate
 from rc_pipeline.prediction.sampling import GREEDY, Sampling, next_tokens
 from tests.models.tiny_models import instructions
 from tests.prediction.test_run import predictions, run, spec_of
@@ -40,11 +40,14 @@ def test_top_p_leaves_out_what_the_likeliest_make_up_without() -> None:
 def test_a_sample_does_not_depend_on_the_batch_that_it_is_drawn_in(llama: Path) -> None:
     model = load_model(llama, family="llama")
     prompts = [[1, 5, 9, 20 + n] for n in range(6)]
-    kept = {"max_new_tokens": 8, "end_ids": {2}, "pad_id": 0, "sampling": Sampling(0.9, 0.95)}
-    together = generate(model, prompts, seeds=list(range(6)), **kept)  # type: ignore[arg-type]
-    alone = [generate(model, [prompt], seeds=[n], **kept)[0] for n, prompt in enumerate(prompts)]  # type: ignore[arg-type]
-    assert together == alone
-    assert together != generate(model, prompts, seeds=list(range(6, 12)), **kept)  # type: ignore[arg-type]
+
+    def drawn_answers(prompts: list[list[int]], seeds: list[int]) -> list[list[int]]:
+        kept = {"max_new_tokens": 8, "ends": Ends({2}), "pad_id": 0, "sampling": Sampling(0.9, 0.95)}
+        return [answer.ids for answer in generate(model, prompts, seeds=seeds, **kept)]  # type: ignore[arg-type]
+
+    together = drawn_answers(prompts, list(range(6)))
+    assert together == [drawn_answers([prompt], [n])[0] for n, prompt in enumerate(prompts)]
+    assert together != drawn_answers(prompts, list(range(6, 12)))
 
 
 def test_samples_vote_and_more_of_them_ask_only_for_the_new_ones(llama: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Starting files of the catalog: commented, and working as they are."""

@@ -57,7 +57,7 @@ def in_units(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def resampled_sums(
     parts: NDArray[np.int64],
-    clusters: Sequence[Any] | None = None,
+    clusters: Sequence[Any] | NDArray[Any] | None = None,
     *,
     seed: int,
     resamples: int = RESAMPLES,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from rc_pipeline.scoring.matching import match
+from rc_pipeline.scoring.matching import match_lists
 from rc_pipeline.scoring.normalising import Rules
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def judge(said: pl.Series, accepted: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Return (exact, F1) of each answer, the best over its accepted answers."""
     import polars as pl
 
-    exact, f1 = match(said, accepted, RULES.all_normal)
+    exact, f1 = match_lists(said, accepted, RULES)
     chinese = accepted.list.join("\n").str.contains(CHINESE).fill_null(value=False)
     at = (chinese & said.is_not_null()).arg_true()
     found = [cmrc_match(*pair) for pair in zip(said.gather(at), accepted.gather(at).to_list(), strict=True)]

@@ -9,13 +9,11 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING
 
-from rc_pipeline.scoring.matching import match
+from rc_pipeline.scoring.matching import match_lists
 from rc_pipeline.scoring.normalising import Rules
 
 if TYPE_CHECKING:
-    import numpy as np
     import polars as pl
-    from numpy.typing import NDArray
 
 QUOTES = "‘’´`"
 # string.punctuation holds the underscore too.
@@ -27,6 +25,6 @@ def normalise(text: str) -> str:
     return RULES.normal(text)
 
 
-def judge(said: pl.Series, accepted: pl.Series, of: NDArray[np.integer] | None = None) -> tuple[pl.Series, pl.Series]:
-    """Return (exact, F1) of each answer, the best over its accepted answers, which `of` may find for it."""
-    return match(said, accepted, RULES.all_normal, of)
+def judge(said: pl.Series, accepted: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return (exact, F1) of each answer, the best over its accepted answers."""
+    return match_lists(said, accepted, RULES)

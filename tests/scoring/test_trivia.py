@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from rc_pipeline.scoring.matching import match
 from rc_pipeline.scoring.trivia import RULES, judge, normalise
 from tests.scoring.restated import best, tokens
 
@@ -68,16 +69,16 @@ def test_words_that_are_all_articles_match_exactly_and_share_no_token() -> None:
 
 
 def test_answers_may_share_a_list_of_accepted_ones() -> None:
-    import numpy as np
-
-    exact, _ = judge(pl.Series(["b", "a", "b"]), pl.Series([["a"], ["b", "c"]]), np.array([1, 1, 0]))
+    told = pl.DataFrame({"of": [1, 1, 0], "text": ["b", "a", "b"]})
+    exact, _ = match(told, pl.DataFrame({"of": [0, 1, 1], "text": ["a", "b", "c"]}), RULES)
     assert exact.to_list() == [True, False, False]
 
 
 @given(st.lists(ANSWERS, max_size=8))
 def test_normalising_many_at_once_agrees_with_the_rules_as_written(texts: list[str]) -> None:
-    assert [text.split(" ") if text else [] for text in RULES.all_normal(texts)] == [tokens(text) for text in texts]
-    assert RULES.all_normal(texts) == [normalise(text) for text in texts]
+    words, between = RULES.tokens(texts)
+    assert words == [word for text in texts for word in [*tokens(text), between]]
+    assert [normalise(text).split() for text in texts] == [tokens(text) for text in texts]
 
 
 @given(ANSWERS)

@@ -11,8 +11,11 @@ from pathlib import Path
 import click
 
 from rc_pipeline.commands.chat import chat
+from rc_pipeline.commands.doctor import doctor
 from rc_pipeline.commands.entry import open_lake, reported
 from rc_pipeline.commands.export import export
+from rc_pipeline.commands.new import new
+from rc_pipeline.commands.score import score
 from rc_pipeline.commands.templates import templates
 from rc_pipeline.commands.xray import xray
 from rc_pipeline.lake.build import Lake
@@ -213,7 +216,10 @@ def _keys(lineage: Lineage, study: str | None) -> list[str]:
 
 
 main.add_command(chat)
+main.add_command(doctor)
 main.add_command(export)
+main.add_command(new)
+main.add_command(score)
 main.add_command(xray)
 main.add_command(templates)
 

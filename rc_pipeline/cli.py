@@ -16,6 +16,7 @@ from rc_pipeline.commands.entry import open_lake, reported
 from rc_pipeline.commands.export import export
 from rc_pipeline.commands.new import new
 from rc_pipeline.commands.score import score
+from rc_pipeline.commands.submission import submission
 from rc_pipeline.commands.templates import templates
 from rc_pipeline.commands.xray import xray
 from rc_pipeline.lake.build import Lake
@@ -220,6 +221,7 @@ main.add_command(doctor)
 main.add_command(export)
 main.add_command(new)
 main.add_command(score)
+main.add_command(submission)
 main.add_command(xray)
 main.add_command(templates)
 

@@ -1,0 +1,1 @@
+"""Whether this machine, the catalog and the lake are ready for a run."""

@@ -8,7 +8,9 @@ import pytest
 from click.testing import Result
 
 
-def test_it_ends_with_1_only_where_something_is_broken(cli: Callable[..., Result], tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_it_ends_with_1_only_where_something_is_broken(
+    cli: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     fine = cli("doctor")
     assert "0 problems" in fine.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import sys
 import warnings
@@ -81,28 +82,19 @@ def load_model(  # noqa: PLR0913
     `dtype` auto is float32 on a CPU and bfloat16 on a GPU; `bits`, 4 or 8, is what the base's weights are held in.
     """
     import torch
-    from huggingface_hub.errors import StrictDataclassError
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
     if adapter is not None and (adapter / "model.safetensors").is_file():
         # Every weight was trained.
         folder, adapter = adapter, None
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     best = best_device()
     device = device or best
     precision = getattr(torch, dtype) if dtype != "auto" else torch.float32 if best == "cpu" else torch.bfloat16
     options: dict[str, Any] = {"dtype": precision, "attn_implementation": "sdpa"}
     if bits is not None:
         options |= {"quantization_config": _quantised(bits, precision), "device_map": {"": device}}
-    model_class = architecture(family, _model_type(family, folder))
-    try:
-        model, report = model_class.from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True, **options
-        )
-    except StrictDataclassError as error:
-        raise ModelLoadError(
-            f"{folder / 'config.json'}: {' '.join(str(error).split())} Fetch the one that belongs to the weights."
-        ) from error
+    model, report = _from_files(architecture(family, _model_type(family, folder)), folder, options)
     _refuse_partial_weights(folder, report)
     if bits is not None:
         _keep_gradients_right(model)
@@ -114,6 +106,29 @@ def load_model(  # noqa: PLR0913
     if adapter is not None:
         model = _with_adapter(model, adapter, merge=precision == torch.float32 and bits is None)
     return model.eval()  # type: ignore[no-any-return]
+
+
+def _from_files(model_class: Any, folder: Path, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    from huggingface_hub.errors import StrictDataclassError
+
+    log = logging.getLogger("transformers.modeling_utils")
+    log.addFilter(_says_nothing_of_t5)
+    try:
+        loaded: tuple[Any, dict[str, Any]] = model_class.from_pretrained(
+            str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+        )
+    except StrictDataclassError as error:
+        raise ModelLoadError(
+            f"{folder / 'config.json'}: {' '.join(str(error).split())} Fetch the one that belongs to the weights."
+        ) from error
+    finally:
+        log.removeFilter(_says_nothing_of_t5)
+    return loaded
+
+
+def _says_nothing_of_t5(record: logging.LogRecord) -> bool:
+    # Its class takes a head of its own for a mistake in config.json, whatever stands there, and then keeps it.
+    return "tie shared.weight to lm_head.weight" not in record.getMessage()
 
 
 def best_device() -> str:

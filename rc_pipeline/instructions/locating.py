@@ -38,9 +38,14 @@ def locate(shown: str, passage: str, render: Callable[[str], str]) -> Span:
             certain.append((len(before), len(shown) - len(after)))
         elif same := _same_characters(shown, len(before), passage):
             likely.append((len(before), len(before) + same))
-    verbatim = [found.span() for found in re.finditer(re.escape(passage.strip()), shown)]
-    spans = certain or [span for span in verbatim if span[1] > span[0]] or likely
+    spans = certain or _verbatim(shown, passage.strip()) or likely
     return max(spans, key=lambda span: (span[1] - span[0], -span[0]), default=None)
+
+
+def _verbatim(shown: str, passage: str) -> list[tuple[int, int]]:
+    place = shown.find(passage) if passage else -1
+    # All places are as long, and the first one counts.
+    return [] if place < 0 else [(place, place + len(passage))]
 
 
 def _same_characters(shown: str, place: int, passage: str) -> int:

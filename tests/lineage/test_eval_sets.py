@@ -92,7 +92,7 @@ def test_documents_one_by_one_leave_the_passages_of_all_together_alone(built: Pa
     assert lake.graph["document_passages/quiz"].settings["splits"] == ["wikipedia-dev"]
 
 
-def test_a_probe_shares_with_training_rows_what_its_questions_share(built: Path) -> None:
-    graph = laid_out(built, "stories/valid.no_passage, quiz/wikipedia-dev.by_document").graph
+def test_a_probe_shares_with_training_rows_what_its_questions_share(tmp_path: Path) -> None:
+    graph = laid_out(tmp_path, "stories/valid.no_passage, quiz/wikipedia-dev.by_document").graph
     compared = [key for key in graph.nodes if key.startswith("overlaps/")]
     assert compared == ["overlaps/stories/quiz/wikipedia-dev", "overlaps/stories/stories/valid"]

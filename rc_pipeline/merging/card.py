@@ -93,7 +93,10 @@ def _use(spec: Mapping[str, Any], form: Form) -> str:
     fields = form.to_dict()
     notes = ["In a terminal: `transformers chat FOLDER`; over HTTP: `transformers serve`."]
     if "prompt_input" in fields:
-        notes.append('A message may carry the text to read apart: `{"role": "user", "content": …, "input": …}`.')
+        notes.append(
+            'The text to read goes apart, as it did in training: `{"role": "user", "content": …, "input": …}`, or over '
+            'HTTP `"chat_template_kwargs": {"input": …}`.'
+        )
         if "turn" not in fields:
             notes.append("It learnt single questions: of a conversation, the prompt holds the last one alone.")
     return "```python\n" + "\n".join(lines) + "\n```\n\n" + " ".join(notes)

@@ -1,6 +1,7 @@
 """A prompt template as the Jinja text that other programs read: `chat_template` of a tokenizer.
 
-Messages are the roles system, user and assistant. A user's message may carry the row's input apart, as `input`.
+Roles are system, user and assistant. A row's input goes apart: as `input` of its message, or of the last question as
+the template's own variable `input`, since servers hand on no more of a message than its role and content.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def _jinja(prompt: Prompt, front: str, end: str) -> str:
         "{%- for message in messages -%}"
         f"{{%- if message['role'] == 'system' -%}}{system}"
         f"{{%- elif message['role'] == 'user' -%}}{asked}"
-        "{%- set words = message['input'] or '' -%}"
+        "{%- set words = message['input'] or (input if loop.last else '') or '' -%}"
         f"{{%- set system = ({framed}) if now.system else '' -%}}"
         f"{{%- set now.asked = ({_expression(prompt.prompt_input, names)}) if words|trim "
         f"else ({_expression(prompt.prompt_no_input, names)}) -%}}"

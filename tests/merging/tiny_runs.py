@@ -11,7 +11,7 @@ from rc_pipeline.prediction.run import predict
 from rc_pipeline.scoring.build import score
 from rc_pipeline.training.run import train
 from rc_pipeline.worker import Progress
-from tests.models.tiny_models import PROMPT, instructions, training_spec, write_instructions
+from tests.models.tiny_models import instructions, training_spec, write_instructions
 
 QUIET = Progress("merging", [].append)
 ANSWER: dict[str, Any] = {"max_new_tokens": 6, "batch_size": 8, "max_tokens": None}

@@ -32,8 +32,7 @@ def write_generation(out: Path, model: Any, ends: Iterable[int], *, pad_id: int,
     named = told if isinstance(told, list) else [] if told is None else [told]
     every = sorted({*ends, *named})
     settings = {
-        "bos_token_id": model.config.bos_token_id,
-        "decoder_start_token_id": getattr(model.config, "decoder_start_token_id", None),
+        **{name: getattr(model.config, name, None) for name in ("bos_token_id", "decoder_start_token_id")},
         "do_sample": False,
         "eos_token_id": every if len(every) > 1 else every[0],
         "max_new_tokens": max_new_tokens,

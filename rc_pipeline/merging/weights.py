@@ -77,6 +77,8 @@ class Merged:
 
         self.base = model.get_base_model() if hasattr(model, "peft_config") else model
         layers = {name: part for name, part in self.base.named_modules() if isinstance(part, BaseTunerLayer)}
+        if hasattr(model, "peft_config") and not layers:
+            raise MergeError("this adapter has no weights to merge: it stands in front of the model's input.")
         tied = dict(self.base.all_tied_weights_keys)
         owners = {name.rpartition(".")[0] for pair in tied.items() for name in pair}
         # One of two tied weights that gets an adapter is no longer equal to the other.

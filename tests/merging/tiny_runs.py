@@ -40,7 +40,8 @@ def train_tiny(base: Path, family: str, folder: Path, rows: int = 8, **tune: Any
     """Train a few steps and return the spec of the training."""
     spec = training_spec(base, folder, instructions(rows), **tune)
     spec["base"] = {"name": "tiny", "folder": str(base), "family": family}
-    train(spec, QUIET)
+    outcome = train(spec, QUIET)
+    assert {check.name: check.metadata for check in outcome.checks if not check.passed} == {}
     return spec
 
 

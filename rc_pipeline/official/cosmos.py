@@ -105,15 +105,12 @@ def _rows(path: Path, lines: list[str]) -> Iterator[tuple[str, str]]:
     if header != HEADER:
         raise ValueError(f"{path}, line 1: the header is {lines[0][:80]!a}; a CSV of predictions has {HEADER}")
     reader = csv.reader(lines[1:])
-    try:
-        for row in reader:
-            if len(row) == 2:
-                yield row[0].strip(), row[1].strip()
-            elif row:
-                line = reader.line_num + 1
-                raise ValueError(f"{path}, line {line}: {len(row)} fields; each line has an id and a label")
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num + 1}: {error}; write the predictions again") from error
+    for row in reader:
+        if len(row) == 2:
+            yield row[0].strip(), row[1].strip()
+        elif row:
+            line = reader.line_num + 1
+            raise ValueError(f"{path}, line {line}: {len(row)} fields; each line has an id and a label")
 
 
 def evaluate(questions: Sequence[Question], predictions: Predictions, *, seed: int = 0) -> dict[str, Any]:

@@ -164,4 +164,5 @@ def _reloaded(model: Any, out: Path, base: Mapping[str, Any]) -> Any:
     model.add_adapter("reloaded", config)
     set_peft_model_state_dict(model, load_file(out / "adapter_model.safetensors"), adapter_name="reloaded")
     model.set_adapter("reloaded")
-    return model
+    # What has just been added drops some of its inputs.
+    return model.eval()

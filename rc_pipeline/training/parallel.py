@@ -149,11 +149,12 @@ def join(device: str) -> Group:
     if processes() == 1:
         return ALONE
     import torch
-    from torch.distributed import init_process_group
+    from torch.distributed import init_process_group, is_initialized
 
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+    if not is_initialized():
+        init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
     return Group(rank(), processes())
 
 

@@ -120,6 +120,12 @@ def test_training_lowers_the_loss_and_passes_its_checks(llama: Path, tmp_path: P
     assert (tmp_path / "out" / "_events.out.tfevents").stat().st_size > 48 * 30
 
 
+def test_an_adapter_with_dropout_is_compared_without_it(llama: Path, tmp_path: Path) -> None:
+    outcome = run(training_spec(llama, tmp_path, instructions(8), dropout=0.3))
+
+    assert all(check.passed for check in outcome.checks)
+
+
 def test_the_adapter_says_nothing_of_where_or_with_which_version_it_was_made(llama: Path, tmp_path: Path) -> None:
     spec = training_spec(llama, tmp_path, instructions(8))
 

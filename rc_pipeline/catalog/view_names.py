@@ -7,7 +7,7 @@ from collections.abc import Collection
 SHARED = frozenset(
     {
         "dropped_rows", "instructions", "lineage", "overlap_counts", "overlaps", "passage_recall", "predictions",
-        "quarantine", "quarantine_counts", "runs", "scored_questions", "scores", "skipped",
+        "quarantine", "quarantine_counts", "runs", "score_slices", "scored_questions", "scores", "skipped",
     }
 )  # fmt: skip
 OF_A_DATASET = ("answers", "document_passages", "evidence", "pages", "passages", "quarantine", "questions")

@@ -27,6 +27,7 @@ def scored(tmp_path: Path) -> Score:
         return score(
             run="tuned", eval_set="set/valid", kind=kind, predictions=tmp_path / "predictions.parquet",
             instructions=tmp_path / "instructions.parquet", limit=limit, seed=0, out=tmp_path / "out",
+            about={"language": "en"},
         )  # fmt: skip
 
     return run

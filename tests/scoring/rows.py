@@ -8,11 +8,13 @@ import polars as pl
 
 SAID_SCHEMA = {
     "run": pl.String, "eval_set": pl.String, "instruction_id": pl.String, "row_id": pl.String, "answer": pl.String,
-    "choice": pl.Int8, "finished": pl.Boolean, "problem": pl.String,
+    "choice": pl.Int8, "finished": pl.Boolean, "problem": pl.String, "answer_logprob": pl.Float32,
+    "gold_logprob": pl.Float32, "gold_tokens": pl.Int32,
 }  # fmt: skip
 ASKED_SCHEMA = {
     "instruction_id": pl.String, "row_id": pl.String, "template": pl.String, "choices": pl.List(pl.String),
     "gold_label": pl.Int8, "gold_answers": pl.List(pl.String), "order": pl.UInt64,
+    "group": pl.String, "question": pl.String, "passage_words": pl.Int32, "answer_keys": pl.List(pl.String),
 }  # fmt: skip
 
 

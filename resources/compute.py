@@ -28,6 +28,7 @@ WORK: dict[Task, str] = {"training": "train", "prediction": "predict", "merging"
 # What splits its work among several processes.
 IN_PARALLEL: frozenset[Task] = frozenset({"training", "prediction"})
 SECONDS_TO_STOP = 2.0
+DEVICES = Path("/dev")
 
 
 class WorkerFailed(RuntimeError):
@@ -169,7 +170,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _visible_gpus() -> int:
     """Return how many GPUs PyTorch would see, without loading it."""
-    there, visible = len(list(Path("/dev").glob("nvidia[0-9]*"))), os.environ.get("CUDA_VISIBLE_DEVICES")
+    there, visible = len(list(DEVICES.glob("nvidia[0-9]*"))), os.environ.get("CUDA_VISIBLE_DEVICES")
     if not there or visible is None:
         return there
     named = [each.strip() for each in visible.split(",")]
@@ -183,7 +184,7 @@ def _device(context: dg.AssetExecutionContext) -> Iterator[None]:
 
     A lock of the kernel's: a pool slot of Dagster's would stay taken after kill -9.
     """
-    if not any(Path("/dev").glob("nvidia[0-9]*")):
+    if not any(DEVICES.glob("nvidia[0-9]*")):
         yield
         return
     lock = Path(tempfile.gettempdir()) / f"rc_pipeline_gpu_{os.getuid()}.lock"

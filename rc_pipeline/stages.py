@@ -62,7 +62,11 @@ CODE: dict[str, tuple[str, ...]] = {
     "adapters": ("rc_pipeline.training", *_RUNNING),
     "predictions": ("rc_pipeline.prediction", *_RUNNING),
     "scores": ("rc_pipeline.scoring",),
-    "reports": ("rc_pipeline.reporting", "rc_pipeline.scoring"),
+    "reports": (
+        "rc_pipeline.reporting",
+        "rc_pipeline.scoring",
+        *(f"rc_pipeline.instructions.{part}" for part in ("probes", "sandbox")),
+    ),
 }
 # A merged model is asked and scored before anybody gets it.
 CODE["merged"] = (

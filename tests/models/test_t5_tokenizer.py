@@ -89,6 +89,17 @@ def test_special_tokens_in_a_row_are_characters(written: str) -> None:
         assert ids[-1] == tokenizer.eos_token_id
 
 
+def test_special_tokens_of_a_template_are_special() -> None:
+    for tokenizer in both():
+        form = read_prompt(
+            PROMPT | {"prompt_input": "{instruction} <extra_id_0> {input}</s>"}, tokenizer, ends_prompt=True
+        )
+        ids = encode({"instruction": "who", "input": "Rome"}, tokenizer, form, max_tokens=99).ids
+
+        assert ids == tokenizer("who <extra_id_0> Rome")["input_ids"]
+        assert tokenizer.convert_tokens_to_ids("<extra_id_0>") in ids
+
+
 def test_an_answer_with_unknown_characters_is_refused_and_its_row_named() -> None:
     with pytest.raises(
         RowRefused, match="r: output: '雨 Rome' has characters that the tokenizer has no token for"

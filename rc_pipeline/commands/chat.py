@@ -137,12 +137,14 @@ def _obey(talk: Talk, line: str) -> bool:
 
 
 def _answer(talk: Talk, text: str) -> None:
-    """Print an answer as it is written; in a pipe it is one line."""
+    """Print an answer as it is written; in a pipe it is one line, an empty one for a question that is refused."""
     piped = not sys.stdin.isatty()
-    with suppress(KeyboardInterrupt), closing(talk.ask(text)) as pieces:
-        for piece in pieces:
-            click.echo(piece.replace("\\", "\\\\").replace("\n", "\\n") if piped else piece, nl=False)
-    click.echo()
+    try:
+        with suppress(KeyboardInterrupt), closing(talk.ask(text)) as pieces:
+            for piece in pieces:
+                click.echo(piece.replace("\\", "\\\\").replace("\n", "\\n") if piped else piece, nl=False)
+    finally:
+        click.echo()
     if talk.dropped:
         _note(f"{talk.dropped} earlier turns no longer fit and were left out")
 
@@ -150,9 +152,12 @@ def _answer(talk: Talk, text: str) -> None:
 def _try(step: Any) -> None:
     """Say what a template or the context has no room for, and go on."""
     from rc_pipeline.prompting.dialogue import RowRefused
+    from rc_pipeline.prompting.encoding import PromptTooLong
 
     try:
         step()
+    except PromptTooLong as refused:
+        _note(f"this question is too long ({str(refused).partition(': ')[2]})")
     except RowRefused as refused:
         _note(str(refused))
 

@@ -191,8 +191,9 @@ def test_activations_computed_twice_change_no_gradient(flan: Path, tmp_path: Pat
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
 
 
-def test_bf16_products_come_close_to_fp32(flan: Path, tmp_path: Path) -> None:
-    precise, coarse = (ready(flan, tmp_path / name, precision=name) for name in ("fp32", "bf16"))
+@pytest.mark.parametrize("method", ["full", "prefix", "prompt"])
+def test_bf16_products_come_close_to_fp32(flan: Path, tmp_path: Path, method: str) -> None:
+    precise, coarse = (ready(flan, tmp_path / name, precision=name, **EVERY[method]) for name in ("fp32", "bf16"))
 
     losses = [each.objective.summed_loss(each.model, each.examples, training=True).item() for each in (precise, coarse)]
 

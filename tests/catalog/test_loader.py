@@ -288,6 +288,7 @@ def test_records_may_take_the_shipped_templates_of_their_kind(desk) -> None:
     assert desk.load()
     said = "title: T\nformat: records\ntasks: reading\nsource: {files: {train.csv: a.csv}}\n"
     desk.write("datasets/mine.yaml", said + "columns: {passage: 文章, question: 问题, answer: 答案}\n")
-    assert desk.load().datasets["mine"].tasks == "reading"
+    mine = desk.load().datasets["mine"]
+    assert (mine.tasks, mine.kind) == ("reading", "squad")
     desk.write("datasets/mine.yaml", said + "columns: {question: 问题, answer: 答案}\n")
     assert all("the dataset has no column passage" in problem.remedy for problem in desk.problems())

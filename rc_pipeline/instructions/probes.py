@@ -34,6 +34,9 @@ def probe_template(
     """Return the template that a probe asks with, or raise why it cannot."""
     if probe == SHUFFLED_OPTIONS:
         option_columns(template, columns)
+        # In an output, `label` is where the right option stands, whatever the column is called that says it.
+        if fixed := names_of(template["label"]) & names_of(template["output"]) - {"label"}:
+            raise UnfitProbe(f"its output shows {min(fixed)}, which an order of options does not change; name label")
         return {**template, "label": f"{{{{ {NEW_LABEL} }}}}"}
     shown = names_of(template["instruction"]) | names_of(template.get("input", ""))
     if not passage_column or passage_column not in shown:

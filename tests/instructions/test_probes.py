@@ -82,6 +82,9 @@ def test_options_that_no_column_holds_cannot_be_shuffled() -> None:
         option_columns(template("{{ one }}", choices=["A", "B"]), ("one", "two"))
     with pytest.raises(UnfitProbe, match="cannot be told"):
         option_columns(template("", choices=["{{ one }}", "not {{ one }}"]), ("one",))
+    numbered = template("", choices=["{{ one }}", "{{ two }}"], label="{{ gold }}", output="{{ choices[gold] }}")
+    with pytest.raises(UnfitProbe, match="its output shows gold.*; name label"):
+        probe_template(SHUFFLED_OPTIONS, numbered, "", ("one", "two", "gold"))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +53,14 @@ def chat(run: str, *, base: bool, system: str, max_new_tokens: int, temperature:
         talk.instruct(system)
     alone = "" if talk.has_turns else "; its prompt has no place for earlier turns: each question stands alone"
     _note(f"{run}: {weights.words}, prompt {found.prompt.template}{alone}")
-    if sys.stdin.isatty():
-        _note(HELP)
-    for line in _lines():
-        if not _obey(talk, line):
-            break
+    if not sys.stdin.isatty():
+        for line in sys.stdin:
+            if not _obey(talk, line.strip()):
+                break
+        return
+    _note(HELP)
+    while _turn(talk):
+        pass
 
 
 def _run(catalog: Catalog, name: str) -> Run:
@@ -98,22 +100,19 @@ def _open(catalog: Catalog, run: Run, weights: _Weights, max_new_tokens: int, te
     return Talk(model, tokenizer, form, card.context_tokens, max_new_tokens, Sampling(temperature, 1.0))
 
 
-def _lines() -> Iterator[str]:
-    """Yield what is typed, or piped in, until its end."""
-    if not sys.stdin.isatty():
-        yield from (line.strip() for line in sys.stdin)
-        return
-    with suppress(ImportError):
-        # Only to have arrow keys and earlier lines at the prompt.
-        import readline  # noqa: F401
-    while True:
-        try:
-            yield input("> ").strip()
-        except KeyboardInterrupt:
-            click.echo("\n/quit or Ctrl-D ends the chat", err=True)
-        except EOFError:
-            click.echo()
-            return
+def _turn(talk: Talk) -> bool:
+    """Read a line at the terminal and obey it; Ctrl-C ends neither the chat nor what was said before."""
+    try:
+        with suppress(ImportError):
+            # Only to have arrow keys and earlier lines at the prompt.
+            import readline  # noqa: F401
+        return _obey(talk, input("> ").strip())
+    except EOFError:
+        click.echo()
+        return False
+    except KeyboardInterrupt:
+        click.echo("\n/quit or Ctrl-D ends the chat", err=True)
+        return True
 
 
 def _obey(talk: Talk, line: str) -> bool:
@@ -140,7 +139,7 @@ def _answer(talk: Talk, text: str) -> None:
     """Print an answer as it is written; in a pipe it is one line, an empty one for a question that is refused."""
     piped = not sys.stdin.isatty()
     try:
-        with suppress(KeyboardInterrupt), closing(talk.ask(text)) as pieces:
+        with closing(talk.ask(text)) as pieces:
             for piece in pieces:
                 click.echo(piece.replace("\\", "\\\\").replace("\n", "\\n") if piped else piece, nl=False)
     finally:

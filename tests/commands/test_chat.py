@@ -81,7 +81,8 @@ def test_ctrl_c_stops_an_answer_and_not_the_chat_and_the_end_of_input_ends_it(bu
         said = [_until(process, "> ")]
         for keys, answer in (
             (b"Tell me of Rome.\n", "Tell me of Rome.\r\n"),
-            (b"\x03", "> "),
+            (b"\x03", "/quit or Ctrl-D ends the chat"),
+            (b"", "> "),
             (b"\x03", "/quit or Ctrl-D ends the chat"),
             (b"", "> "),
             (b"Who lives in Rome?\n", "Who lives in Rome?\r\n"),

@@ -14,17 +14,11 @@ from rc_pipeline.lake.canonical import sha256_json
 from rc_pipeline.lake.durable import write_atomically
 from rc_pipeline.lake.locks import held, workspace
 from rc_pipeline.lake.store import Artifact, Store
+from rc_pipeline.lake.views import DEFINITIONS, create_views, literal
 
 if TYPE_CHECKING:
     import duckdb
 
-# Always there, so that a query written for a full lake does not fail on an empty one.
-SHARED_VIEWS = {
-    "instructions": "instruction_id VARCHAR, row_id VARCHAR, dataset VARCHAR, split VARCHAR, template VARCHAR",
-    "predictions": "run VARCHAR, eval_set VARCHAR, instruction_id VARCHAR, row_id VARCHAR, answer VARCHAR",
-    "scores": "run VARCHAR, eval_set VARCHAR, metric VARCHAR, value DOUBLE, low DOUBLE, high DOUBLE, n BIGINT",
-    "quarantine": "dataset VARCHAR, split VARCHAR, source_file VARCHAR, source_line BIGINT, reason VARCHAR",
-}
 LINEAGE_COLUMNS = (
     "asset VARCHAR, stage VARCHAR, fingerprint VARCHAR, content VARCHAR, inputs JSON, "
     "build_seconds DOUBLE, built_at TIMESTAMP, checks JSON, carried JSON"
@@ -56,7 +50,7 @@ class Warehouse:
     def _signature(self) -> str:
         # Views hold absolute paths, so a lake that moved needs new ones.
         links = {key: str(path) for key, path in self.store.head_links().items() if key in self._keys}
-        return sha256_json([str(self.root), links])
+        return sha256_json([str(self.root), links, DEFINITIONS])
 
     def _heads(self) -> dict[str, Artifact]:
         """Return the latest whole artifact of every key that the catalog still names."""
@@ -70,9 +64,11 @@ class Warehouse:
         with held(self.root / "locks" / "warehouse.lock"), workspace(self.root) as folder:
             signature, heads = self._signature(), self._heads()
             with duckdb.connect(str(folder / "rc.duckdb")) as connection:
+                connection.begin()
                 _create_lineage(connection, heads)
                 _create_runs(connection, heads, self.store)
-                _create_views(connection, heads.values())
+                connection.commit()
+                create_views(connection, heads.values())
             # A log that a stray writer left beside the old file would make the new one unopenable.
             self.path.with_name("rc.duckdb.wal").unlink(missing_ok=True)
             (folder / "rc.duckdb").replace(self.path)
@@ -92,36 +88,6 @@ class Warehouse:
         connection.execute(f"ATTACH {literal(str(self.path))} AS rc (READ_ONLY)")
         connection.execute("USE rc")
         return connection
-
-
-def quoted(name: str) -> str:
-    """Return a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return text as an SQL string, for the places where SQL takes no parameter."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _create_views(connection: duckdb.DuckDBPyConnection, heads: Iterable[Artifact]) -> None:
-    """Create a view for every table that artifacts name; one that cannot be read is listed in `skipped`."""
-    import duckdb
-
-    files: dict[str, list[str]] = {}
-    for artifact in heads:
-        for view, names in artifact.manifest.results().tables.items():
-            files.setdefault(view, []).extend(str(artifact.folder / name) for name in names)
-    connection.execute("CREATE TABLE skipped (view_name VARCHAR, reason VARCHAR)")
-    for view in sorted(files):
-        listed = ", ".join(literal(path) for path in sorted(set(files[view])))
-        select = f"SELECT * FROM read_parquet([{listed}], union_by_name=true)"  # noqa: S608
-        try:
-            connection.execute(f"CREATE VIEW {quoted(view)} AS {select}")
-        except duckdb.Error as error:
-            connection.execute("INSERT INTO skipped VALUES (?, ?)", [view, str(error)])
-    for view in sorted(SHARED_VIEWS.keys() - files.keys()):
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {quoted(view)} ({SHARED_VIEWS[view]})")
 
 
 def _create_lineage(connection: duckdb.DuckDBPyConnection, heads: dict[str, Artifact]) -> None:

@@ -112,10 +112,9 @@ def _score(measure: Measure, questions: pl.DataFrame, sums: Any) -> Score:
     n = measure.counted(questions)
     if not n:
         return (measure.name, None, None, None, 0)
-    value = measure.value(questions)
-    # A resample may hold no question that counts; it says nothing.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = measure.values(sums)
-    low, high = bounds(values[np.isfinite(values)])
+    # A resample may hold no question that counts; it says nothing. A perplexity may be beyond all numbers.
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        value, values = measure.value(questions), measure.values(sums)
+    low, high = bounds(values[~np.isnan(values)])
     # Bounds are made of rounded values, and must not leave out the score for that.
     return (measure.name, value, min(low, value), max(high, value), n)

@@ -31,6 +31,7 @@ def verdicts(rows: pl.DataFrame, kind: str, about: Mapping[str, Any]) -> pl.Data
         judged = judged.with_columns(f1=pl.lit(None, pl.Float64))
     gold = pl.col("gold_answers").list.join(BETWEEN_GOLD_ANSWERS)
     told = rows.with_columns(
+        pl.col("choice", "gold_label").cast(pl.Int32),
         gold=pl.when(pl.col("gold_answers").list.len() > 0).then(gold),
         problem=_problem(),
         question_word=question_word(),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rc_pipeline.official.trivia import Predictions, Questions, evaluate, read_predictions, read_questions
@@ -126,6 +126,7 @@ ANSWER = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(ANSWER, st.none() | TEXTS), min_size=1, max_size=12))
 def test_totals_equal_the_official_rules_to_the_last_digit(rows: list[tuple[dict[str, list[str]], str | None]]) -> None:
     answers = {str(number): answer for number, (answer, _) in enumerate(rows)}

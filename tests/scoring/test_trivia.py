@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rc_pipeline.scoring.matching import match
@@ -74,6 +74,7 @@ def test_answers_may_share_a_list_of_accepted_ones() -> None:
     assert exact.to_list() == [True, False, False]
 
 
+@settings(deadline=None)
 @given(st.lists(ANSWERS, max_size=8))
 def test_normalising_many_at_once_agrees_with_the_rules_as_written(texts: list[str]) -> None:
     words, between = RULES.tokens(texts)
@@ -81,11 +82,13 @@ def test_normalising_many_at_once_agrees_with_the_rules_as_written(texts: list[s
     assert [normalise(text).split() for text in texts] == [tokens(text) for text in texts]
 
 
+@settings(deadline=None)
 @given(ANSWERS)
 def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.none() | ANSWERS, st.lists(ANSWERS, max_size=4)), max_size=6))
 @example([("", [""]), ("the", ["?"]), ("a a a b", ["b a a"]), ("x x y", ["x y y", "x x"])])
 def test_scores_equal_the_rules_as_written_to_the_last_digit(rows: list[tuple[str | None, list[str]]]) -> None:

@@ -18,6 +18,8 @@ STATE_BYTES = 3 * FP32
 LOGIT_BYTES = 3 * FP32
 # The CUDA context with its kernels, cuBLAS's workspace, and what the allocator rounds up.
 GPU_OVERHEAD = 700_000_000
+# What a pair of positions takes in every head where attention weights are dropped: a CPU writes them all out.
+PAIR_BYTES = 12
 LOW_RANK = ("lora", "qlora", "lora_8bit")
 
 
@@ -45,12 +47,16 @@ def forecast(  # noqa: PLR0913
     *,
     tokens: int,
     labels: int,
+    row_tokens: int | None = None,
     bf16: bool = True,
     checkpointing: bool | None = None,
     shards: int = 1,
     overhead: int = GPU_OVERHEAD,
 ) -> Forecast:
-    """Return what passes of `tokens` tokens, `labels` of them learned, take with weights spread over `shards` GPUs."""
+    """Return what passes of `tokens` tokens, `labels` of them learned, take with weights spread over `shards` GPUs.
+
+    A pass is of rows of `row_tokens` tokens, one row if that is left out.
+    """
     again = bool(tune.get("gradient_checkpointing")) if checkpointing is None else checkpointing
     trained = trained_weights(shape, tune)
     states = trained * STATE_BYTES
@@ -59,7 +65,7 @@ def forecast(  # noqa: PLR0913
     if tune.get("patience"):
         states += trained * FP32
     gathered = 0 if shards == 1 else 2 * _largest_layer(shape) * (2 if bf16 else 4)
-    kept, passing = activation_bytes(shape, tune, bf16=bf16, checkpointing=again)
+    kept, passing = activation_bytes(shape, tune, row_tokens=row_tokens or tokens, bf16=bf16, checkpointing=again)
     return Forecast(
         weights=base_bytes(shape, tune, bf16=bf16) // shards + gathered,
         trained=states // shards,
@@ -73,7 +79,9 @@ def base_bytes(shape: Shape, tune: Mapping[str, Any], *, bf16: bool) -> int:
     """Return what the base model's weights take in the precision that a method holds them in."""
     whole = FP32 if tune["method"] == "full" or not bf16 else 2
     of_a_layer = {"qlora": NF4_BYTES, "lora_8bit": 1.0}.get(tune["method"], whole)
-    return round(shape.layer_weights * of_a_layer + shape.other_weights * whole)
+    # T5's last product of a layer is kept out of the quantised ones, for what goes through it is too large.
+    apart = sum(one.inputs * one.outputs * one.count for one in shape.products if one.path == "DenseReluDense.wo")
+    return round((shape.layer_weights - apart) * of_a_layer + (shape.other_weights + apart) * whole)
 
 
 def trained_weights(shape: Shape, tune: Mapping[str, Any]) -> int:
@@ -97,28 +105,31 @@ def logit_bytes(shape: Shape, *, bf16: bool) -> int:
     return shape.vocabulary * (LOGIT_BYTES + (2 if bf16 else 0))
 
 
-def activation_bytes(shape: Shape, tune: Mapping[str, Any], *, bf16: bool, checkpointing: bool) -> tuple[int, int]:
+def activation_bytes(
+    shape: Shape, tune: Mapping[str, Any], *, row_tokens: int, bf16: bool, checkpointing: bool
+) -> tuple[int, int]:
     """Return what a token leaves behind for the backward pass, and what that pass needs beside it at a time."""
     size = 2 if bf16 else 4
-    a_layer = _kept_in_a_layer(shape, tune, size)
+    a_layer = _kept_in_a_layer(shape, tune, row_tokens, size)
     passing = size * (4 * shape.inner + 2 * shape.width) + FP32 * 3 * shape.width
     if checkpointing:
         return shape.layers * size * shape.width, a_layer + passing
     return shape.layers * a_layer, passing
 
 
-def _kept_in_a_layer(shape: Shape, tune: Mapping[str, Any], size: int) -> int:
+def _kept_in_a_layer(shape: Shape, tune: Mapping[str, Any], row_tokens: int, size: int) -> int:
     width, inner, full = shape.width, shape.inner, tune["method"] == "full"
     # Inputs of products are kept where what is multiplied with them is trained.
     numbers = 2 * width + inner if tune["method"] in LOW_RANK or full else 0
     numbers += 2 * shape.query_width + 2 * shape.kv_width
     if tune.get("dora"):
         numbers += 2 * sum(one.outputs * one.count for one in _targets(shape, tune)) // shape.layers
-    if shape.kind == "gpt2":
-        # Both norms keep their input, and an unfused GELU keeps four of its steps.
-        return size * (numbers + 2 * width + 4 * inner)
-    # RMS norms keep their input in fp32; beside it the gate, its activation and what it lets through.
-    return size * (numbers + 3 * inner) + FP32 * 2 * width
+    pairs = shape.heads * row_tokens * (PAIR_BYTES if shape.drops else size if shape.kind == "t5" else 0)
+    if shape.drops:
+        numbers += 2 * width + (inner if shape.kind == "t5" else 0)
+    # Norms keep their input, RMS norms in fp32.
+    norms = 2 * width * (size if shape.kind == "gpt2" else FP32)
+    return size * (numbers + shape.kept_inner * inner) + norms + pairs
 
 
 def _copied_weights(shape: Shape, tune: Mapping[str, Any], *, bf16: bool) -> int:

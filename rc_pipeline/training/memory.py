@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from rc_pipeline.training.forecast import activation_bytes, forecast, logit_bytes
+from rc_pipeline.training.shapes import Shape, ShapeUnknown, read_shape
+
+if TYPE_CHECKING:
+    from rc_pipeline.prompting.encoding import Encoded
+    from rc_pipeline.training.parallel import Group
 
 # Tokens of one forward pass, padding included; a larger batch is summed up from several.
 MICRO_BATCH_TOKENS = 16_384
-# What a token leaves behind in a layer for the backward pass, in bytes a unit of width, with adapters everywhere.
-ACTIVATION_BYTES = 64
-# What a logit takes: itself, its probability and its gradient, in fp32.
-LOGIT_BYTES = 12
-SHARE_OF_FREE_MEMORY = 0.5
+# The rest is for rows that differ from the mean, and for what an allocator cannot use.
+SHARE_OF_FREE_MEMORY = 0.85
 # A CPU is fastest while a layer's numbers stay near its caches: a GPT-2 with 682 tokens at a time trained 2.6 times as
 # fast as with a whole batch of 3,200, in a quarter of the memory.
 CACHED_NUMBERS = 2**19
@@ -25,13 +31,54 @@ class OutOfMemory(RuntimeError):
     """One example alone does not fit."""
 
 
-def tokens_that_fit(free_bytes: int, *, layers: int, width: int, logits: int = 0) -> int:
-    """Return how many tokens one forward pass may hold in the memory that is free beside the weights.
+def tokens_that_fit(  # noqa: PLR0913
+    free_bytes: int,
+    shape: Shape,
+    tune: Mapping[str, Any],
+    *,
+    row_tokens: int,
+    learned: float,
+    bf16: bool,
+    checkpointing: bool,
+    shards: int = 1,
+) -> int:
+    """Return how many tokens one forward pass may hold in the memory that is free beside the base model.
 
-    `logits` is the number of logits a token: the vocabulary where a loss is taken on every token.
+    `learned` is the share of the tokens that have logits.
     """
-    a_token = layers * width * ACTIVATION_BYTES + logits * LOGIT_BYTES
-    return max(1, min(MICRO_BATCH_TOKENS, int(SHARE_OF_FREE_MEMORY * free_bytes / a_token)))
+    ahead = forecast(shape, tune, tokens=0, labels=0, bf16=bf16, checkpointing=checkpointing, shards=shards)
+    kept, passing = activation_bytes(shape, tune, row_tokens=row_tokens, bf16=bf16, checkpointing=checkpointing)
+    a_token = kept + max(passing, math.ceil(learned * logit_bytes(shape, bf16=bf16)))
+    room = SHARE_OF_FREE_MEMORY * free_bytes - ahead.trained - ahead.passing
+    return max(1, min(MICRO_BATCH_TOKENS, int(room / a_token)))
+
+
+def fit_into_memory(
+    model: Any, tune: Mapping[str, Any], examples: Sequence[Encoded], group: Group, *, bf16: bool
+) -> int:
+    """Return the tokens of one forward pass; where one row's activations do not fit, they are computed twice."""
+    lengths = [len(example.ids) for example in examples]
+    # GPUs are one each, main memory is for all.
+    free = usable_bytes(model.device) // (group.size if model.device.type == "cpu" else 1)
+    again = bool(tune.get("gradient_checkpointing"))
+    try:
+        fits = partial(
+            tokens_that_fit, free, read_shape(model.config.to_dict()), tune, row_tokens=max(lengths),
+            learned=1 - sum(example.masked for example in examples) / sum(lengths), bf16=bf16,
+            shards=group.size if group.sharded else 1,
+        )  # fmt: skip
+        tokens = fits(checkpointing=again)
+        # The cache that holds a prefix would be written to twice.
+        if not again and tokens < max(lengths) and tune["method"] != "prefix":
+            again, tokens = True, fits(checkpointing=True)
+    except ShapeUnknown:
+        # Then running out of memory tells.
+        tokens = MICRO_BATCH_TOKENS
+    if again:
+        model.activation_checkpointing_enable()
+    if model.device.type == "cpu":
+        tokens = min(tokens, cached_tokens(model.config.hidden_size))
+    return max(tokens, *lengths)
 
 
 def cached_tokens(width: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,7 +119,7 @@ def _trainer(  # noqa: PLR0913, PLR0917
     lengths = [len(example.ids) for example in examples.encoded]
     batches = plan_batches(lengths, batch_size=tune["batch_size"], epochs=tune["epochs"], seed=seed)
     group = replace(group, sharded=_spreads(spec, group, examples))
-    model, untrained, micro_batch_tokens = _model(spec, group, examples.encoded[0], longest=max(lengths))
+    model, untrained, micro_batch_tokens = _model(spec, group, examples.encoded)
     rows = [each.identity() for each in (examples, held_out) if each is not None]
     identity = sha256_json({key: spec[key] for key in DECIDING} | {"examples": rows})
     checkpoints = Checkpoints(scratch, identity, writes=group.leads)
@@ -163,25 +163,27 @@ def _spreads(spec: Mapping[str, Any], group: Group, examples: Examples) -> bool:
     return needed > group.smallest(torch.cuda.mem_get_info()[1], torch.device("cuda"))
 
 
-def _model(spec: Mapping[str, Any], group: Group, probe: Encoded, *, longest: int) -> tuple[Any, torch.Tensor, int]:
+def _model(spec: Mapping[str, Any], group: Group, examples: Sequence[Encoded]) -> tuple[Any, torch.Tensor, int]:
     """Return the model with what is trained in it, what it said before, and how many tokens it takes at a time."""
     from rc_pipeline.models.loading import best_device
     from rc_pipeline.training.adapter import probe_logits
+    from rc_pipeline.training.memory import fit_into_memory
     from rc_pipeline.training.methods import add_weights, load_base
     from rc_pipeline.training.parallel import spread
 
     base, tune, seed = spec["base"], spec["tune"], int(spec["seed"])
     if not group.sharded:
         model = load_base(base, tune)
-        untrained = probe_logits(model, probe)
-        tokens = _fit_into_memory(model, tune, group, longest=longest)
+        untrained = probe_logits(model, examples[0])
+        tokens = fit_into_memory(model, tune, examples, group, bf16=_in_bf16(tune, model))
         return add_weights(model, tune, seed=seed), untrained, tokens
     with group.in_turn():
         model = spread(add_weights(load_base(base, tune, device="cpu"), tune, seed=seed), group, best_device())
     # Low-rank matrices begin with a product of zero, so that nothing has changed yet.
-    untrained = probe_logits(model, probe)
+    untrained = probe_logits(model, examples[0])
     group.take_apart(model)
-    return model, untrained, group.smallest(_fit_into_memory(model, tune, group, longest=longest), untrained.device)
+    tokens = fit_into_memory(model, tune, examples, group, bf16=_in_bf16(tune, model))
+    return model, untrained, group.smallest(tokens, untrained.device)
 
 
 def _objective(tune: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, model: Any) -> Objective:
@@ -189,36 +191,21 @@ def _objective(tune: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, mode
     from rc_pipeline.training.methods import virtual_tokens
     from rc_pipeline.training.objective import Objective
 
-    precision = tune.get("precision", "auto")
     return (AnswerObjective if model.config.is_encoder_decoder else Objective)(
         pad_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
         label_smoothing=tune.get("label_smoothing", 0.0),
         neftune_alpha=tune.get("neftune_alpha"),
         prompt_weight=tune["prompt_loss_weight"] if tune["loss_on"] == "weighted" else None,
         packing=tune.get("packing", False),
-        bf16=precision == "bf16" or (precision == "auto" and model.device.type == "cuda"),
+        bf16=_in_bf16(tune, model),
         # A prefix is keys and values, which have no logits.
         tokens_in_front=virtual_tokens(tune) if tune["method"] == "prompt" else 0,
     )
 
 
-def _fit_into_memory(model: Any, tune: Mapping[str, Any], group: Group, *, longest: int) -> int:
-    """Return the tokens of one forward pass; where one row's activations do not fit, they are computed twice."""
-    from rc_pipeline.training.memory import cached_tokens, tokens_that_fit, usable_bytes
-
-    size = model.config
-    logits = 0 if tune["loss_on"] == "answer" else size.vocab_size
-    # GPUs are one each, main memory is for all.
-    free = usable_bytes(model.device) // (group.size if model.device.type == "cpu" else 1)
-    # T5 keeps its attention weights and what dropout chose: 160 to 230 bytes where others keep 64.
-    layers = size.num_hidden_layers * (4 if size.is_encoder_decoder else 1)
-    tokens = tokens_that_fit(free, layers=layers, width=size.hidden_size, logits=logits)
-    # The cache that holds a prefix would be written to twice.
-    if tune.get("gradient_checkpointing") or (tokens < longest and tune["method"] != "prefix"):
-        model.activation_checkpointing_enable()
-    if model.device.type == "cpu":
-        tokens = min(tokens, cached_tokens(size.hidden_size))
-    return max(tokens, longest)
+def _in_bf16(tune: Mapping[str, Any], model: Any) -> bool:
+    precision = tune.get("precision", "auto")
+    return bool(precision == "bf16" or (precision == "auto" and model.device.type == "cuda"))
 
 
 def _saved_and_checked(

@@ -16,6 +16,7 @@ NAMES = {
     "inner": ("intermediate_size", "n_inner", "ffn_hidden_size", "d_ff"),
     "vocabulary": ("padded_vocab_size", "vocab_size"),
 }
+DROPOUTS = ("attention_dropout", "attn_pdrop", "dropout_rate")
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 # Whether the head is the embeddings, where config.json does not say.
 TIED = {"gpt2", "minicpm", "t5", "gemma", "gemma2", "gemma3_text"}
@@ -49,6 +50,11 @@ class Shape:
     vocabulary: int
     tied: bool
     positions: int
+    # How many times a layer keeps its inner width for the backward pass, beside the last product's input: a gate, its
+    # activation and what it lets through; an unfused GELU keeps four steps of its own.
+    kept_inner: int
+    # Whether it drops attention weights in training, as GPT-2 and T5 do.
+    drops: bool
     products: tuple[Product, ...]
 
     @property
@@ -91,6 +97,8 @@ def read_shape(config: Mapping[str, Any]) -> Shape:
         vocabulary=_size(config, "vocabulary"),
         tied=bool(config.get("tie_word_embeddings", family in TIED)),
         positions=int(config.get("n_positions", 1024)) if kind == "gpt2" else 0,
+        kept_inner=_kept_inner(kind, config),
+        drops=any(config.get(name) for name in DROPOUTS),
         products=_products(kind, config, (width, query_width, kv_width, inner, layers)),
     )
 
@@ -111,6 +119,14 @@ def _products(kind: str, config: Mapping[str, Any], sizes: tuple[int, int, int, 
             found |= {"mlp.gate_proj": (width, inner), "mlp.up_proj": (width, inner)}
         found |= {"mlp.down_proj": (inner, width)}
     return tuple(Product(path, *shape, layers) for path, shape in found.items())
+
+
+def _kept_inner(kind: str, config: Mapping[str, Any]) -> int:
+    if kind == "gpt2":
+        return 4
+    if kind == "t5":
+        return 6 if "gated" in str(config.get("feed_forward_proj")) else 2
+    return 3
 
 
 def _encoder_and_decoder(config: Mapping[str, Any], sizes: tuple[int, int, int, int, int]) -> tuple[Product, ...]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from rc_pipeline.training.memory import (
+    MICRO_BATCH_TOKENS,
     OutOfMemory,
     cached_tokens,
     halved,
@@ -14,9 +15,14 @@ from rc_pipeline.training.memory import (
     tokens_that_fit,
     usable_bytes,
 )
+from rc_pipeline.training.shapes import Shape, read_shape
 from rc_pipeline.worker import Progress
 from tests.models.tiny_models import instructions, training_spec
+from tests.training.configs import MINICPM_CONFIG
 from tests.training.test_run import trainer_of
+
+MINICPM = read_shape(MINICPM_CONFIG)
+LORA = {"method": "lora", "rank": 8, "targets": "all-linear"}
 
 
 def short_of_memory(trainer: Any, most_tokens: int) -> None:
@@ -73,7 +79,56 @@ def test_the_largest_part_is_halved() -> None:
         halved([[0], [2]], [30, 40, 100])
 
 
-def test_logits_everywhere_leave_room_for_fewer_tokens() -> None:
-    sizes = {"layers": 12, "width": 768}
-    assert tokens_that_fit(2**33, **sizes, logits=50_257) < tokens_that_fit(2**33, **sizes)
+def fitting(gibibytes: float, shape: Shape = MINICPM, *, checkpointing: bool = False, **more: Any) -> int:
+    given = {"row_tokens": 512, "learned": 0.05, "bf16": True} | more
+    return tokens_that_fit(int(gibibytes * 2**30), shape, LORA, checkpointing=checkpointing, **given)
+
+
+def test_a_pass_holds_no_more_tokens_than_there_is_memory_for() -> None:
+    assert fitting(0) == 1
+    assert 500 < fitting(4) < 1200
+    assert fitting(80) > 16_000
+    assert fitting(4, bf16=False) < fitting(4, learned=1.0) < fitting(4) < fitting(4, checkpointing=True)
+
+
+def test_gradients_and_moments_to_come_are_kept_room_for() -> None:
+    assert (
+        tokens_that_fit(
+            30 * 2**30, MINICPM, {"method": "full"}, row_tokens=512, learned=0.05, bf16=True, checkpointing=False
+        )
+        == 1
+    )
+
+
+def test_activations_are_computed_twice_only_where_a_row_would_not_fit_otherwise(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = training_spec(llama, tmp_path, instructions(8))
+    found = {}
+    for free in (350_000, 300_000_000):
+        monkeypatch.setattr("rc_pipeline.training.memory.usable_bytes", lambda _, free=free: free)
+        found[free] = trainer_of(spec, tmp_path)
+
+    short, plenty = found.values()
+    assert short.model.get_base_model().is_activation_checkpointing
+    assert max(short.lengths) <= short.micro_batch_tokens < 200
+    assert not plenty.model.get_base_model().is_activation_checkpointing
+    assert plenty.micro_batch_tokens == MICRO_BATCH_TOKENS
+
+
+def test_a_model_of_unknown_sizes_begins_with_the_most_and_halves(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rc_pipeline.training.memory.read_shape", read_shape_of_experts)
+
+    assert (
+        trainer_of(training_spec(llama, tmp_path, instructions(8)), tmp_path).micro_batch_tokens == MICRO_BATCH_TOKENS
+    )
+
+
+def read_shape_of_experts(config: dict[str, Any]) -> Shape:
+    return read_shape(config | {"num_experts": 8})
+
+
+def test_what_is_usable_of_a_cpu_is_always_the_same() -> None:
     assert usable_bytes(torch.device("cpu")) == usable_bytes(torch.device("cpu")) > 2**28

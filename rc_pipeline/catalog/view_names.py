@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-SHARED = frozenset(
-    {
-        "dropped_rows", "instructions", "lineage", "overlap_counts", "overlaps", "passage_recall", "predictions",
-        "quarantine", "quarantine_counts", "runs", "score_slices", "scored_questions", "scores", "skipped",
-    }
-)  # fmt: skip
+from rc_pipeline.lake.views import NAMES
+
+SHARED = NAMES | {
+    "dropped_rows", "lineage", "overlap_counts", "overlaps", "passage_recall", "quarantine_counts", "runs", "skipped",
+}  # fmt: skip
 OF_A_DATASET = ("answers", "document_passages", "evidence", "pages", "passages", "quarantine", "questions")
 
 

@@ -67,6 +67,8 @@ ERROR_ANALYSIS = Path(__file__).with_name("error_analysis.sql").read_text(encodi
 DEFINITIONS = sha256_json([SHARED_VIEWS, [asdict(union) for union in UNIONS.values()], ERROR_ANALYSIS])
 STATEMENTS = [text for text in re.split(r";\s*$", ERROR_ANALYSIS, flags=re.MULTILINE) if text.strip()]
 _CREATED = re.compile(r"CREATE (?:VIEW|MACRO) (\w+)")
+# The views that are there whatever the datasets are.
+NAMES = frozenset({*SHARED_VIEWS, *UNIONS, *re.findall(r"CREATE VIEW (\w+)", ERROR_ANALYSIS)})
 
 
 def quoted(name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -15,18 +14,17 @@ from rc_pipeline.commands.doctor import doctor
 from rc_pipeline.commands.entry import open_lake, reported
 from rc_pipeline.commands.export import export
 from rc_pipeline.commands.new import new
+from rc_pipeline.commands.plan import plan
 from rc_pipeline.commands.score import score
 from rc_pipeline.commands.submission import submission
 from rc_pipeline.commands.templates import templates
 from rc_pipeline.commands.xray import xray
-from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.differences import flatten
-from rc_pipeline.lake.planner import Cached, Plan, ToBuild, Unknown
+from rc_pipeline.lake.planner import Cached, ToBuild, Unknown
 from rc_pipeline.lake.upkeep import accept as accept_keys
 from rc_pipeline.lake.upkeep import collect, rubbish
 from rc_pipeline.lake.upkeep import discard as discard_paths
 from rc_pipeline.lake.upkeep import verify as verify_lake
-from rc_pipeline.lineage import Lineage
 
 READING = {"SELECT", "EXPLAIN", "MULTI"}
 
@@ -34,49 +32,6 @@ READING = {"SELECT", "EXPLAIN", "MULTI"}
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Plan, explain and look after what the lake holds. RC_LAKE moves the lake."""
-
-
-@main.command()
-@click.argument("study", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-@reported
-def plan(study: str | None, as_json: bool) -> None:
-    """Show what a run of STUDY (all studies by default) would build, and why."""
-    lineage, lake = open_lake()
-    found = lake.planner().plan(_keys(lineage, study))
-    if as_json:
-        click.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
-        return
-    for line in _plan_in_words(lake, found):
-        click.echo(line)
-
-
-def _plan_in_words(lake: Lake, found: Plan) -> list[str]:
-    width = max((len(key) for key in found.states), default=0)
-    lines, expected = [], 0.0
-    for key, state in found.states.items():
-        head = lake.store.head(key)
-        last = f"  (last time {head.manifest.seconds:.0f} s)" if head is not None else ""
-        match state:
-            case ToBuild():
-                lines.append(f"build    {key:{width}}  {state.reason}{last}")
-                expected += head.manifest.seconds if head is not None else 0.0
-            case Unknown():
-                lines.append(f"unknown  {key:{width}}  waits for {', '.join(state.waits_for)}{last}")
-            case Cached():
-                refused = state.artifact.manifest.refused_by()
-                note = f"but failed its check {', '.join(refused)}" if refused else _rows(state)
-                lines.append(f"{'refused' if refused else 'stands':8} {key:{width}}  {note}")
-    counts = {name: len(keys) for name, keys in found.to_json().items()}
-    took = f"; what is to build took {expected:.0f} s last time" if expected else ""
-    lines.append(f"{counts['build']} to build, {counts['unknown']} unknown, {counts['cached']} stand{took}")
-    return lines
-
-
-def _rows(state: Cached) -> str:
-    metadata = state.artifact.manifest.results().metadata
-    rows = metadata.get("rows")
-    return f"{rows} rows" if isinstance(rows, int) else ""
 
 
 @main.command()
@@ -206,16 +161,7 @@ def compare(study: str) -> None:
     click.echo(f"\nreport: {report.relative_to(here) if report.is_relative_to(here) else report}")
 
 
-def _keys(lineage: Lineage, study: str | None) -> list[str]:
-    if study is None:
-        return list(lineage.graph.nodes)
-    studies = list(lineage.catalog.studies)
-    if study not in studies:
-        close = get_close_matches(study, studies, n=1)
-        raise ValueError(f"{study}: no such study; {f'did you mean {close[0]}?' if close else ', '.join(studies)}")
-    return lineage.study(study)
-
-
+main.add_command(plan)
 main.add_command(chat)
 main.add_command(doctor)
 main.add_command(export)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from rc_pipeline.catalog.formats import FACTS, KITS
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.store import Artifact, Store
 
@@ -115,10 +116,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     for name, text in FILES.items():
         (made.lake / "inbox" / name).parent.mkdir(parents=True, exist_ok=True)
         (made.lake / "inbox" / name).write_text(text, encoding="utf-8")
-    for part in ("tasks", "prompts"):
-        shutil.copytree(PROJECT / "catalog" / part, made.catalog / part)
-    for name in {path.name for path in (made.catalog / "tasks").iterdir()} & {"cosmos_qa", "trivia_qa"}:
-        shutil.rmtree(made.catalog / "tasks" / name)
+    shutil.copytree(PROJECT / "catalog" / "prompts", made.catalog / "prompts")
+    for path in (PROJECT / "catalog" / "tasks").iterdir():
+        if path.name in {*FACTS, *KITS, "sample_cosmos", "sample_trivia"}:
+            shutil.copytree(path, made.catalog / "tasks" / path.name)
     passage = made.catalog / "tasks" / "squad" / "passage.yaml"
     says = passage.read_text(encoding="utf-8")
     assert "{{ answer }}" in says

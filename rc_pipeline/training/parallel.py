@@ -151,10 +151,12 @@ def join(device: str) -> Group:
     import torch
     from torch.distributed import init_process_group, is_initialized
 
+    own = None
     if device == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(own)
     if not is_initialized():
-        init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+        init_process_group("gloo" if own is None else "nccl", timeout=PATIENCE, device_id=own)
     return Group(rank(), processes())
 
 

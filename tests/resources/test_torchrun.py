@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from rc_pipeline.lake.code import PROJECT
-from resources.compute import WorkerHung, _supervise
+from resources.compute import Compute, WorkerFailed, WorkerHung, _supervise
+from tests.models.tiny_models import instructions, training_spec, write_model
 from tests.resources.test_compute import alive, wait_for
 
 # Each process leaves its number; then the spec says what the second one does while the first one waits.
@@ -95,3 +96,37 @@ def test_all_die_with_the_run_that_started_them(tmp_path):
     process.wait()
 
     wait_for(lambda: none_left(tmp_path), seconds=5)
+
+
+def train_under_dagster(compute, spec):
+    """Train as an asset does; return the outcome and what the log of the run shows."""
+    import dagster as dg
+
+    outcomes = []
+
+    @dg.asset(required_resource_keys={"compute"})
+    def adapter(context):
+        outcomes.append(context.resources.compute.run(context, "training", spec))
+        return dg.MaterializeResult()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([adapter], resources={"compute": compute}, instance=instance)
+        return outcomes[0], [entry.user_message for entry in instance.all_logs(result.run_id)]
+
+
+def test_a_run_trains_in_several_processes_and_hears_of_one(tmp_path):
+    spec = training_spec(write_model(tmp_path / "llama"), tmp_path, instructions(9))
+
+    outcome, said = train_under_dagster(Compute(processes=2, sharded=True), spec)
+
+    assert len(outcome.checks) == 4
+    assert all(check.passed for check in outcome.checks)
+    assert sum("9 examples, 3 steps, ready" in line for line in said) == 1
+    assert (tmp_path / "out" / "adapter_model.safetensors").exists()
+
+
+def test_what_only_one_process_says_of_a_failure_reaches_the_run(tmp_path):
+    spec = training_spec(write_model(tmp_path / "llama"), tmp_path, instructions(9), targets=["c_attn"])
+
+    with pytest.raises(WorkerFailed, match=r"c_attn.*v_proj"):
+        train_under_dagster(Compute(processes=2), spec)

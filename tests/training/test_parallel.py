@@ -21,7 +21,8 @@ from rc_pipeline.training.memory import OutOfMemory
 from rc_pipeline.training.parallel import Group, _buckets, own_part, whole
 from rc_pipeline.training.run import train
 from rc_pipeline.worker import Progress
-from tests.models.tiny_models import instructions, training_spec
+from tests.models.tiny_models import instructions, training_spec, write_model
+from tests.models.upstream import write_flan_t5
 from tests.training.test_run import trainer_of
 
 # 25 rows in batches of 4: the last batch has one row, so that one process has nothing to do in it.
@@ -84,6 +85,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "watched": {"eval_share": 0.25, "patience": 1, "learning_rate": 0.05, "epochs": 6.0},
     "recomputed": {"gradient_checkpointing": True, "packing": True, "loss_on": "everything"},
 }
+OTHER_FAMILIES = ("gpt2", "glm", "t5")
 SPREAD = ("lora", "full", "watched", "recomputed")
 
 
@@ -101,6 +103,12 @@ def trainings(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tup
         ("noisy", how): training_spec(llama, folder / "noisy" / how, instructions(ROWS), **noisy)
         for how in ("two", "spread")
     }
+    for family in OTHER_FAMILIES:
+        model = folder / "models" / family
+        base = write_flan_t5(model).folder if family == "t5" else write_model(model, family)
+        specs |= {
+            (family, how): training_spec(base, folder / family / how, instructions(9)) for how in ("two", "spread")
+        }
     for (_, how), spec in specs.items():
         spec["sharded"] = how == "spread"
         if how == "alone":
@@ -119,6 +127,11 @@ def test_a_model_spread_over_two_processes_trains_as_a_whole_one(
     name: str, trainings: dict[tuple[str, str], dict[str, Any]]
 ) -> None:
     assert_same_training(trainings[name, "alone"], trainings[name, "spread"])
+
+
+@pytest.mark.parametrize("family", OTHER_FAMILIES)
+def test_models_of_every_family_can_be_spread(family: str, trainings: dict[tuple[str, str], dict[str, Any]]) -> None:
+    assert_same_training(trainings[family, "two"], trainings[family, "spread"])
 
 
 def test_noise_is_the_same_wherever_a_pass_is_computed(trainings: dict[tuple[str, str], dict[str, Any]]) -> None:

@@ -20,6 +20,7 @@ from rc_pipeline.reporting.tables import (
     seed_table,
     training_table,
 )
+from rc_pipeline.reporting.ways import probe_table, wording_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,6 +39,14 @@ PAIRING = (
 SEEDS = (
     "Runs that differ in their seed alone are one run and not several test sets: where it is compared, it stands with "
     "its mean over seeds, and intervals are over questions."
+)
+WORDINGS = (
+    "The same questions asked by templates that no run was trained on. A run is only as good as its worst template: "
+    "what lies between the templates is the wording and not the reading."
+)
+PROBED = (
+    "The same questions with something taken away. A score that a probe leaves where it was needs no reading; "
+    "docs/probes.md tells what each takes."
 )
 SEEN = (
     "An evaluation row counts as seen when a training row has its passage, its question, thirteen of its words in a "
@@ -79,6 +88,8 @@ def page(study: Study) -> str:
         *_section("Comparisons", difference_table([*of[ABLATION], *of[MODELS]])),
         PAIRING if study.comparisons else "",
         *_section("Seeds", seed_table(study.board, study.contenders), SEEDS),
+        *_section("Other wordings", wording_table(study.board, study.contenders), WORDINGS),
+        *_section("Probes", probe_table(study.board, study.contenders), PROBED),
     ]
     parts += _seen_in_training(study)
     if ablations:

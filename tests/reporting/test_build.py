@@ -121,6 +121,16 @@ def test_the_page_leads_with_the_scores_and_says_what_changed(study: dict[str, A
     assert {check.name: check.blocking for check in outcome.checks if check.passed} == CHECKS
 
 
+def test_other_wordings_and_probes_stand_on_the_page(study: dict[str, Any], tmp_path: Path) -> None:
+    ways = {f"{COSMOS}.{way}": COSMOS for way in ("plainly", "at_length", "question_only")}
+    scores = {(run, way): study["scores"][run, base] for way, base in ways.items() for run in ("base", "tuned")}
+    asked = {**only(study, "base", "tuned"), "eval_sets": [*study["eval_sets"], *ways]}
+    write_report(**{**asked, "scores": {**asked["scores"], **scores}}, out=tmp_path)
+    page = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "## Other wordings\n\n| run | measure |" in page
+    assert "## Probes\n\n| run | measure | probe |" in page
+
+
 def test_what_a_study_states_as_the_change_of_an_ablation_is_kept(study: dict[str, Any], tmp_path: Path) -> None:
     runs = [{**run, "changes": "half the rank"} if "rank" in run["label"] else run for run in study["runs"]]
     write_report(**{**study, "runs": runs}, out=tmp_path)

@@ -2,6 +2,8 @@
 
     python benchmarks/scoring.py [--questions 7993] [--repeats 3]
 
+The loop normalises both sides at every comparison and gathers the marks anew each time, as that one does.
+
 Makes as many keys as Web-dev has (68,621: questions asked on about nine pages each), fourteen aliases a question in
 the mean with a long tail, and predictions that are right, half right, verbose or wrong. Both get the same objects in
 memory, answers and predictions by key, and end with exact match and F1; each runs in a process of its own on one

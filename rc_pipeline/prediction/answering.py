@@ -75,7 +75,9 @@ class Answerer:
         weighed: dict[tuple[int, ...], list[Ask]] = {}
         for key in sorted(key for key, ask in asks.items() if ask.texts):
             weighed.setdefault(tuple(asks[key].prompt), []).append(asks[key])
-        written = [[asks[key]] for key in sorted(asks) if not asks[key].texts]
+        # Samples of one answer side by side, so that they share its prompt.
+        samples = sorted((ask.prompt, key) for key, ask in asks.items() if not ask.texts)
+        written = [[asks[key]] for _, key in samples]
         for groups, work in ((list(weighed.values()), self._weigh), (written, self._write)):
             lengths = [len(group[0].prompt) for group in groups]
             for batch in batches_by_length(lengths, self._batch_size, equal=apart):
@@ -85,13 +87,11 @@ class Answerer:
         from rc_pipeline.prediction.choices import log_likelihoods
 
         texts = [[text for ask in group for text in ask.texts] for group in batch]
+        told = log_likelihoods(self.model, [group[0].prompt for group in batch], texts, self._pad)
         found = []
-        for group, told in zip(
-            batch, log_likelihoods(self.model, [group[0].prompt for group in batch], texts, self._pad), strict=True
-        ):
-            waiting = iter(told)
-            for ask in group:
-                found.append(Result([round(next(waiting), DIGITS) for _ in ask.texts]))
+        for group, logs in zip(batch, told, strict=True):
+            waiting = iter(logs)
+            found += [Result([round(next(waiting), DIGITS) for _ in ask.texts]) for ask in group]
         return found
 
     def _write(self, batch: Sequence[Sequence[Ask]]) -> list[Result]:

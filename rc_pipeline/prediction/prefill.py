@@ -39,7 +39,7 @@ class Prefill:
     def select(self, rows: torch.Tensor) -> None:
         """Keep some of the rows only, in this order; a row may be there several times."""
         self.cache.batch_select_indices(rows)
-        self.lengths, self.mask = self.lengths[rows], self.mask[rows]
+        self.lengths, self.mask, self.next_logits = self.lengths[rows], self.mask[rows], self.next_logits[rows]
         if self.encoded is not None:
             self.encoded = self.encoded[rows]
 
@@ -66,15 +66,15 @@ class Prefill:
 
 
 def read_prompts(model: Any, prompts: Sequence[Sequence[int]], pad_id: int) -> Prefill:
-    """Run the prompts through the model, on a CPU a few at a time."""
-    from rc_pipeline.prediction.caches import sees_padding
+    """Run the prompts through the model, on a CPU a few at a time; one that is there several times is read once."""
+    import torch
 
-    if model.config.is_encoder_decoder:
-        return _read_by_encoder(model, prompts, pad_id)
-    lengths = [len(prompt) for prompt in prompts]
-    whole = sees_padding(model.config)
-    parts = [range(len(prompts))] if whole else neighbours(lengths, tokens_at_once(model))
-    return _joined([_read(model, [prompts[i] for i in part], pad_id) for part in parts])
+    places = {prompt: place for place, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
+    read = _read_by_encoder if model.config.is_encoder_decoder else _read_by_decoder
+    prefill = read(model, [*places], pad_id)
+    if len(places) < len(prompts):
+        prefill.select(torch.tensor([places[tuple(prompt)] for prompt in prompts], device=model.device))
+    return prefill
 
 
 def tokens_at_once(model: Any) -> int:
@@ -134,17 +134,21 @@ def _read(model: Any, prompts: Sequence[Sequence[int]], pad_id: int) -> Prefill:
     return Prefill(model, cache, lengths, _real(lengths, ids.shape[1] + in_front), result.logits[:, 0].float())
 
 
-def _joined(parts: Sequence[Prefill]) -> Prefill:
+def _read_by_decoder(model: Any, prompts: Sequence[Sequence[int]], pad_id: int) -> Prefill:
     import torch
 
-    from rc_pipeline.prediction.caches import joined
+    from rc_pipeline.prediction.caches import joined, sees_padding
 
+    if sees_padding(model.config):
+        return _read(model, prompts, pad_id)
+    runs = neighbours([len(prompt) for prompt in prompts], tokens_at_once(model))
+    parts = [_read(model, prompts[run.start : run.stop], pad_id) for run in runs]
     if len(parts) == 1:
         return parts[0]
     lengths = torch.cat([part.lengths for part in parts])
-    longest = max(part.mask.shape[1] for part in parts)
+    mask = _real(lengths, max(part.mask.shape[1] for part in parts))
     logits = torch.cat([part.next_logits for part in parts])
-    return Prefill(parts[0].model, joined([part.cache for part in parts]), lengths, _real(lengths, longest), logits)
+    return Prefill(model, joined([part.cache for part in parts]), lengths, mask, logits)
 
 
 def _read_by_encoder(model: Any, prompts: Sequence[Sequence[int]], pad_id: int) -> Prefill:

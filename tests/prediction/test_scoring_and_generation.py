@@ -12,6 +12,7 @@ from rc_pipeline.models.loading import load_model
 from rc_pipeline.prediction.choices import log_likelihoods
 from rc_pipeline.prediction.generation import Ends, generate
 from rc_pipeline.prediction.prefill import batches_by_length, neighbours
+from rc_pipeline.prediction.sampling import Sampling
 
 PAD, EOS = 0, 2
 NEVER = Ends(())
@@ -145,3 +146,21 @@ def test_batches_are_of_nearly_one_length_and_bounded(monkeypatch: pytest.Monkey
 
 def test_runs_of_neighbours_are_bounded_with_their_padding() -> None:
     assert neighbours([9, 3, 3, 20, 1], 12) == [range(0, 1), range(1, 3), range(3, 4), range(4, 5)]
+
+
+@pytest.mark.usefixtures("reading")
+def test_a_prompt_that_is_asked_several_times_is_read_once(
+    family_base: tuple[str, Path], prompts: list[list[int]]
+) -> None:
+    family, folder = family_base
+    model = load_model(folder, family=family)
+    told = {"max_new_tokens": 6, "ends": Ends({EOS}), "pad_id": PAD, "sampling": Sampling(0.9)}
+    read = []
+    model.get_input_embeddings().register_forward_hook(lambda _, given, __: read.append(given[0].shape))
+
+    together = generate(model, [prompt for prompt in prompts for _ in range(3)], seeds=range(18), **told)  # type: ignore[arg-type]
+
+    assert sum(rows for rows, places in read if places > 1) <= len(prompts)
+    for at in (0, 4, 17):
+        alone = generate(model, [prompts[at // 3]], seeds=[at], **told)  # type: ignore[arg-type]
+        assert together[at].ids == alone[0].ids

@@ -33,9 +33,9 @@ class Ahead:
         """Return it as one line."""
         said = []
         if self.gpu_bytes is not None and self.gpu_bytes_kept is not None:
-            more = f"{self.gpu_bytes_kept / 1e9:.1f} GB"
-            twice = f" ({more} without computing activations twice)" if self.gpu_bytes_kept > self.gpu_bytes else ""
-            said.append(f"predicted: {self.gpu_bytes / 1e9:.1f} GB on a GPU at {self.row_tokens:,} tokens{twice}")
+            least, kept = (f"{each / 1e9:.1f} GB" for each in (self.gpu_bytes, self.gpu_bytes_kept))
+            twice = f" ({kept} without computing activations twice)" if kept != least else ""
+            said.append(f"predicted: {least} on a GPU at {self.row_tokens:,} tokens{twice}")
         if self.steps is not None:
             said.append(f"{self.steps:,} steps")
         return "; ".join([*said, *self.unknown])

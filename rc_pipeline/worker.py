@@ -93,6 +93,7 @@ class Progress:
         shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         line = f"{self.title}  {done}/{total}  {shown}  {seconds:.0f}s, {left:.0f}s left"
         if self._terminal is not None:
+            beat(line)
             filled = 24 * done // max(total, 1)
             bar = f"\r\x1b[2K[{'█' * filled}{'·' * (24 - filled)}] {line}"
             self._terminal.write(bar + ("\n" if finished else ""))

@@ -83,10 +83,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "qlora": {"method": "qlora"},
     "full": {"method": "full", "learning_rate": 1e-3},
     "watched": {"eval_share": 0.25, "patience": 1, "learning_rate": 0.05, "epochs": 6.0},
+    "narrow": {"batch_size": 9},
     "recomputed": {"gradient_checkpointing": True, "packing": True, "loss_on": "everything"},
 }
 OTHER_FAMILIES = ("gpt2", "glm", "t5")
-SPREAD = ("lora", "full", "watched", "recomputed")
+SPREAD = ("lora", "full", "watched", "recomputed", "narrow")
+NARROW = 70
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +111,12 @@ def trainings(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tup
         specs |= {
             (family, how): training_spec(base, folder / family / how, instructions(9)) for how in ("two", "spread")
         }
-    for (_, how), spec in specs.items():
+    for (name, how), spec in specs.items():
         spec["sharded"] = how == "spread"
+        if name == "narrow":
+            # So few tokens at a time that a batch takes several passes, and not as many in each process.
+            Path(spec["scratch"]).mkdir(parents=True)
+            Checkpoints(Path(spec["scratch"]), "").remember_tokens(NARROW)
         if how == "alone":
             train(spec, Progress("training", [].append))
     assert in_two_processes([spec for (_, how), spec in specs.items() if how != "alone"], folder) == 0

@@ -26,7 +26,8 @@ def test_the_shipped_catalog_loads(shipped: Catalog) -> None:
     assert set(shipped.datasets) >= {"sample_cosmos", "sample_trivia", "cosmos_qa", "trivia_qa"}
     assert set(shipped.prompts) >= {"brief", "alpaca", "minicpm", "plain", "vicuna", "llama2_chat"}
     assert set(shipped.models) >= {"rc_tiny", "rc_tiny_from_scratch", "minicpm_2b", "llama2_7b"}
-    assert all(len(shipped.tasks[dataset.tasks]) >= 2 for dataset in shipped.datasets.values())
+    # Rows of alpaca say themselves what to do.
+    assert all(len(shipped.tasks[each.tasks]) >= 2 for each in shipped.datasets.values() if each.tasks != "alpaca")
 
 
 def test_the_shipped_studies_ask_for_their_runs(shipped: Catalog) -> None:

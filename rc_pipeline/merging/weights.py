@@ -132,8 +132,8 @@ class Merged:
         merged = tensor if layer is None else _with_delta(layer)
         # A copy of its own, since two names may share one memory and a file may not.
         rounded = merged.to(dtype, copy=True).contiguous()
-        if not torch.isfinite(rounded).all():
-            largest = merged.float().abs().max().item()
+        if not torch.isfinite(torch.stack(rounded.aminmax())).all():
+            largest = max(abs(float(end)) for end in merged.float().aminmax())
             raise MergeError(
                 f"{name}: a weight as large as {largest:.4g} has no number in {dtype}. "
                 "Merge in bf16 or fp32: `merge` of the study says which."

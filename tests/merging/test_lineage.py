@@ -12,10 +12,14 @@ import dagster as dg
 import pytest
 import yaml
 
+from assets.merged import CHECKS
 from rc_pipeline.catalog import CatalogError, load_catalog
 from rc_pipeline.definitions import build_definitions
+from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.store import Store
 from rc_pipeline.lineage import load_lineage
+from rc_pipeline.merging.answers import POINTS, QUESTIONS
+from rc_pipeline.merging.logits import TOLERANCE
 from resources.compute import Compute
 from tests.demo.small_study import copy_catalog
 
@@ -32,6 +36,19 @@ def problems(catalog: Path) -> str:
     with pytest.raises(CatalogError) as caught:
         load_catalog(catalog)
     return str(caught.value)
+
+
+def test_the_page_names_every_check_and_its_bound() -> None:
+    page = (PROJECT / "docs" / "merging.md").read_text(encoding="utf-8")
+    table = page.partition("| check | holds when |")[2].partition("\n\n")[0]
+
+    assert set(CHECKS) == {line.split("`")[1] for line in table.splitlines() if line.startswith("| `")}
+    for said in (
+        *(f"{bound:.4f}".rstrip("0") for bound in TOLERANCE.values()),
+        f"{QUESTIONS} over",
+        f"{POINTS:g} points",
+    ):
+        assert said in table
 
 
 def test_runs_that_have_nothing_to_merge_are_refused_with_the_reason(tmp_path: Path) -> None:

@@ -38,16 +38,18 @@ OUTCOMES: tuple[type[Exception], ...] = (DownloadFailed, DownloadRefused, LakeUn
 
 def write_hub(*, hub: Mapping[str, Any], folder: Path, scratch: Path, say: Say) -> dict[str, int]:
     """Write `folder`/<split>.parquet for every split that is asked for, and return how many rows each has."""
+    from rc_pipeline.worker import PARENT
+
     cache = scratch / "hub"
     cache.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     answer = cache / "answer.json"
     answer.unlink(missing_ok=True)
-    spec = {"hub": dict(hub), "folder": str(folder), "answer": str(answer), "parent": os.getpid()}
+    spec = {"hub": dict(hub), "folder": str(folder), "answer": str(answer)}
     environment = {name: value for name, value in os.environ.items() if name not in OWN_PLACES}
     process = subprocess.Popen(
         [sys.executable, "-m", "rc_pipeline.corpora.hub", json.dumps(spec)],
-        env=environment | QUIET | {"HF_HOME": str(cache)},
+        env=environment | QUIET | {"HF_HOME": str(cache), PARENT: str(os.getpid())},
         stdin=subprocess.DEVNULL,
     )
     try:
@@ -83,7 +85,7 @@ def main(argv: list[str]) -> int:
     from rc_pipeline.worker import die_with_parent
 
     spec = json.loads(argv[0])
-    die_with_parent(spec["parent"])
+    die_with_parent()
     answer: dict[str, Any]
     try:
         answer = {"rows": _fetch(spec["hub"], Path(spec["folder"]))}

@@ -100,7 +100,7 @@ FROM scored_questions GROUP BY ALL;
 -- Which option was chosen where another was right; a null choice is none that could be told.
 CREATE VIEW confusion AS
 SELECT *, percent(n, sum(n) OVER (PARTITION BY run, eval_set, gold_label)) AS percent_of_gold
-FROM (SELECT run, eval_set, gold_label, choice, count(*) AS n
+FROM (SELECT run, eval_set, gold_label::INTEGER AS gold_label, choice::INTEGER AS choice, count(*) AS n
       FROM scored_questions WHERE gold_label IS NOT NULL GROUP BY ALL);
 
 -- Answers that the limit on tokens ended; `began_right` where they start with an accepted answer.

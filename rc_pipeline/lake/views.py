@@ -27,7 +27,7 @@ SHARED_VIEWS = {
     "high DOUBLE, n BIGINT",
     "scored_questions": "run VARCHAR, eval_set VARCHAR, instruction_id VARCHAR, key VARCHAR, row_id VARCHAR, "
     "template VARCHAR, answer VARCHAR, gold VARCHAR, correct BOOLEAN, f1 DOUBLE, problem VARCHAR, "
-    "question_word VARCHAR, passage_words INTEGER, choice BIGINT, gold_label BIGINT, has_none_option BOOLEAN",
+    "question_word VARCHAR, passage_words INTEGER, choice INTEGER, gold_label INTEGER, has_none_option BOOLEAN",
     "comparisons": "study VARCHAR, kind VARCHAR, run_a VARCHAR, run_b VARCHAR, eval_set VARCHAR, metric VARCHAR, "
     "n BIGINT, a DOUBLE, b DOUBLE, difference DOUBLE, low DOUBLE, high DOUBLE, p_corrected DOUBLE",
     "flipped": "study VARCHAR, run_a VARCHAR, run_b VARCHAR, eval_set VARCHAR, key VARCHAR, row_id VARCHAR, "

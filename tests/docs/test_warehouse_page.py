@@ -13,7 +13,7 @@ LISTED = {
     for view, columns in re.findall(r"^\|.*?`([\w<>]+)` \|[^`|]*(?:\| )?`(\w+, [^`]+)`", PAGE.text, re.MULTILINE)
 }
 VIEWS = (
-    "instructions dropped_rows quarantine quarantine_counts passage_recall overlaps overlap_counts "
+    "instructions raw_rows passages dropped_rows quarantine quarantine_counts passage_recall overlaps overlap_counts "
     "sample_trivia_questions sample_trivia_answers sample_trivia_pages sample_trivia_evidence sample_trivia_passages"
 )
 

@@ -6,14 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from assets.merged import CHECKS
 from rc_pipeline.catalog import CatalogError, load_catalog
+from rc_pipeline.cli import main
+from rc_pipeline.commands import entry
 from rc_pipeline.definitions import build_definitions
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.store import Store
@@ -85,7 +89,9 @@ def test_merging_makes_a_run_no_other_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_study_publishes_a_run_in_a_process_of_its_own_and_once(tmp_path: Path) -> None:
+def test_a_study_publishes_a_run_in_a_process_of_its_own_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     catalog, lake = merging(copy_catalog(tmp_path / "catalog"), {"demo_tuned": "fp16"}), tmp_path / "lake"
     definitions = build_definitions(catalog, lake, Compute())
     wanted = dg.AssetSelection.assets(dg.AssetKey(["merged", "demo_tuned"])).upstream()
@@ -106,6 +112,13 @@ def test_a_study_publishes_a_run_in_a_process_of_its_own_and_once(tmp_path: Path
     again = [event.materialization for event in built[1].get_asset_materialization_events()]
     assert all(event.metadata["from_cache"].value for event in again)
     assert _said_by_plain_transformers(artifact.folder).strip()
+    monkeypatch.setattr(entry, "load_lineage", partial(load_lineage, catalog))
+    monkeypatch.setenv("RC_LAKE", str(lake))
+    for options, words in (([], "merged in fp16"), (["--base"], "rc_tiny, prompt")):
+        told = CliRunner().invoke(main, ["chat", "demo_tuned", "--max-new-tokens", "5", *options], input="Who?\n谁？\n")
+        assert told.exit_code == 0, told.output
+        assert words in told.stderr
+        assert len(told.stdout.splitlines()) == 2
 
 
 def _said_by_plain_transformers(folder: Path) -> str:

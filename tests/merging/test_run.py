@@ -17,7 +17,7 @@ from rc_pipeline.merging.run import merge
 from rc_pipeline.merging.weights import MergeError, open_weights
 from rc_pipeline.models.loading import load_tokenizer
 from rc_pipeline.prompting.reading import read_prompt
-from tests.merging.tiny_runs import QUIET, merging_spec
+from tests.merging.tiny_runs import QUIET, merging_spec, train_tiny
 from tests.models.tiny_models import PROMPT
 
 
@@ -213,6 +213,22 @@ def test_the_card_names_base_license_data_settings_scores_and_hashes(outcome: Ou
         "Tiny License",
     ):
         assert said in text
+
+
+def test_the_chat_template_of_the_bases_tokenizer_is_published_as_it_is(llama: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(llama, tmp_path / "base"))
+    path = base / "tokenizer_config.json"
+    own = (
+        "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}"
+        "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": own}))
+    prompt = {"name": "own", "chat_template": "tokenizer"}
+    spec = merging_spec(train_tiny(base, "llama", tmp_path / "run", prompt=prompt), tmp_path)
+
+    assert failed(merge(spec, QUIET)) == {}
+    assert json.loads((Path(spec["out"]) / "tokenizer_config.json").read_text())["chat_template"] == own
 
 
 def test_every_token_that_ends_an_answer_ends_the_published_models(tuned: dict[str, Any], tmp_path: Path) -> None:

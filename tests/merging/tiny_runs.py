@@ -11,7 +11,7 @@ from rc_pipeline.prediction.run import predict
 from rc_pipeline.scoring.build import score
 from rc_pipeline.training.run import train
 from rc_pipeline.worker import Progress
-from tests.models.tiny_models import instructions, training_spec, write_instructions
+from tests.models.tiny_models import PROMPT, instructions, training_spec, write_instructions
 
 QUIET = Progress("merging", [].append)
 ANSWER: dict[str, Any] = {"max_new_tokens": 6, "batch_size": 8, "max_tokens": None}
@@ -36,10 +36,12 @@ def asked(count: int = 6) -> pl.DataFrame:
     return pl.concat([with_options, instructions(half, dataset="free", split="valid")])
 
 
-def train_tiny(base: Path, family: str, folder: Path, rows: int = 8, **tune: Any) -> dict[str, Any]:
+def train_tiny(
+    base: Path, family: str, folder: Path, rows: int = 8, prompt: dict[str, Any] = PROMPT, **tune: Any
+) -> dict[str, Any]:
     """Train a few steps and return the spec of the training."""
     spec = training_spec(base, folder, instructions(rows), **tune)
-    spec["base"] = {"name": "tiny", "folder": str(base), "family": family}
+    spec |= {"base": {"name": "tiny", "folder": str(base), "family": family}, "prompt": prompt}
     outcome = train(spec, QUIET)
     assert {check.name: check.metadata for check in outcome.checks if not check.passed} == {}
     return spec

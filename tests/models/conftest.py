@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.models.fixtures import llama  # noqa: F401
 from tests.models.tiny_models import FAMILIES, write_model
 
 
@@ -12,8 +13,3 @@ def family_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     """A checkpoint folder of each family."""
     family = request.param
     return family, write_model(tmp_path_factory.mktemp("models") / family, family)
-
-
-@pytest.fixture(scope="session")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("models") / "llama")

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.models.fixtures import llama, one_thread  # noqa: F401
 from tests.models.tiny_models import FAMILIES, write_model, write_tokenizer
 
 
@@ -37,16 +37,3 @@ def write_t5(folder: Path) -> Path:
             weight.mul_(2.0) if weight.ndim > 1 else weight
     model.save_pretrained(folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("models") / "llama")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    import torch
-
-    torch.set_num_threads(1)
-    yield

@@ -1,25 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.models.fixtures import llama, one_thread  # noqa: F401
 from tests.models.tiny_models import FAMILIES, write_model
-
-
-@pytest.fixture(scope="session")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("models") / "llama")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    import torch
-
-    torch.set_num_threads(1)
-    yield
-    torch.set_deterministic_debug_mode("default")
 
 
 @pytest.fixture(scope="session", params=FAMILIES)

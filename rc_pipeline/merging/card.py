@@ -58,7 +58,7 @@ def _license(base: Mapping[str, Any]) -> dict[str, str]:
 def _text(spec: Mapping[str, Any], form: Form, figures: Mapping[str, JSON]) -> str:
     card, base = spec["card"], spec["card"]["base"]
     sections = {
-        card["title"]: f"`{spec['run']}`: {base['title']} with what it learnt by {card['tune']['method']} in its own "
+        card["title"]: f"`{spec['run']}`: {base['title']} with what it learnt (`{card['tune']['method']}`) in its own "
         f"weights, {figures['parameters']:,} of them in {spec['dtype']}. Needs nothing but transformers.",
         "Use": _use(spec, form),
         "Prompt": "The prompt it learnt with; `apply_chat_template` writes it.\n\n" + _fenced(form.to_dict()),

@@ -37,6 +37,9 @@ def training_spec(work: Work) -> dict[str, JSON]:
         "out": str(work.out),
         "scratch": str(work.scratch),
         "code": dict(work.code),
+        # What a tracked training goes by.
+        "key": work.key,
+        "fingerprint": work.scratch.name,
     }
 
 

@@ -30,9 +30,12 @@ DECIDING = ("base", "prompt", "tune", "context_tokens", "seed")
 
 def train(spec: dict[str, Any], progress: Progress) -> Outcome:
     """Train what a spec says into spec["out"], going on from a checkpoint in spec["scratch"] if there is one."""
+    from peft.helpers import disable_input_dtype_casting
+
     from rc_pipeline.models.loading import best_device, load_tokenizer, use_threads
     from rc_pipeline.training.checkpoints import sweep
     from rc_pipeline.training.parallel import join, leave
+    from rc_pipeline.training.tracking import run_tracked
 
     started = time.monotonic()
     out, scratch = Path(spec["out"]), Path(spec["scratch"])
@@ -48,7 +51,9 @@ def train(spec: dict[str, Any], progress: Progress) -> Outcome:
     trainer, untrained = _trainer(spec, examples, held_out, tokenizer, scratch, group)
     progress.note(f"{len(examples.encoded)} examples, {len(trainer.batches)} steps, ready")
     ready = time.monotonic()
-    journal = trainer.run(progress, progress.note)
+    # PEFT would write every input out in fp32, which autocast takes back, and keep a copy for each product.
+    with disable_input_dtype_casting(trainer.model, active=trainer.objective.bf16):
+        journal = run_tracked(spec, trainer, progress, lambda journal: _figures(trainer, examples, journal))
     trained = time.monotonic()
     checks = [_loss_is_finite(journal), _spans_are_exact(examples)]
     checks += _saved_and_checked(spec, trainer, examples, journal, untrained)
@@ -99,6 +104,8 @@ def _be_deterministic() -> None:
 
     # The same as use_deterministic_algorithms(True, warn_only=True), which imports the compiler for half a second.
     torch.set_deterministic_debug_mode("warn")
+    # That mode also fills memory that nobody reads before it is written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _trainer(  # noqa: PLR0913, PLR0917

@@ -134,7 +134,8 @@ def _drawn(frames: Mapping[str, pl.DataFrame], metrics: Sequence[str]) -> _Drawn
     if any(frame.is_empty() for frame in frames.values()) or not frames:
         return None
     columns = set.intersection(*(set(frame.columns) for frame in frames.values()))
-    measures = {metric: measure for metric in metrics if (measure := measure_of(metric, columns))}
+    known = {metric: measure for metric in metrics if (measure := measure_of(metric, columns))}
+    measures = {metric: one for metric, one in known.items() if all(map(one.counted, frames.values()))}
     return _Drawn(frames, measures, resampled_scores(frames, list(measures.values()), RESAMPLES)) if measures else None
 
 
@@ -171,7 +172,7 @@ def _compared(pair: Pair, about: Comparison, drawn: _Drawn | None, clean: _Drawn
     )  # fmt: skip
     if isinstance(drawn.measures[metric], Mean):
         found = _by_question(found, [[drawn.questions[run] for run in runs] for runs in pair.runs])
-    if clean is None:
+    if clean is None or metric not in clean.measures:
         return found
     a, b = clean.value(runs_a, metric), clean.value(runs_b, metric)
     low, high = bounds(clean.difference(runs_a, runs_b, metric))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rc_pipeline.reporting.scoreboard import ReportError, Score
-from rc_pipeline.scoring.intervals import bounds, resampled_sums
+from rc_pipeline.scoring.intervals import RESAMPLES, bounds, resampled_sums
 from rc_pipeline.scoring.kinds import KINDS
 from rc_pipeline.scoring.measures import Mean, Measure, OfCounts, Perplexity
 
@@ -65,8 +65,8 @@ def score_over(questions: pl.DataFrame, measure: Measure) -> Score:
     """Return the score of these questions alone, with its interval."""
     if not measure.counted(questions):
         return Score(None, None, None, 0)
-    sums = resampled_sums(measure.parts(questions), questions["cluster"].to_list(), seed=SEED)
-    return Score(measure.value(questions), *bounds(finite(measure.values(sums))), measure.counted(questions))
+    values = resampled_scores({"": questions}, [measure], RESAMPLES)["", measure.name]
+    return Score(measure.value(questions), *bounds(finite(values)), measure.counted(questions))
 
 
 def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

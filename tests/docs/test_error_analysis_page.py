@@ -122,7 +122,8 @@ def test_every_comparison_of_the_report_is_reached_so_too(warehouse: duckdb.Duck
     warehouse.execute(RECOUNTED)
     found = warehouse.execute(
         "SELECT c.run_b, c.metric, c.n, c.a, c.b, c.difference, c.better, c.worse, count(*), "
-        "100 * avg(x.value), 100 * avg(y.value), 100 * avg(y.value - x.value), count(*) FILTER (y.value > x.value), count(*) FILTER (y.value < x.value) "
+        "100 * avg(x.value), 100 * avg(y.value), 100 * avg(y.value - x.value), "
+        "count(*) FILTER (y.value > x.value), count(*) FILTER (y.value < x.value) "
         "FROM comparisons AS c JOIN recounted AS x ON (x.run, x.eval_set, x.metric) = (c.run_a, c.eval_set, c.metric) "
         "JOIN recounted AS y ON (y.run, y.eval_set, y.metric, y.row_id) = (c.run_b, c.eval_set, c.metric, x.row_id) "
         "GROUP BY ALL"

@@ -161,3 +161,21 @@ def test_a_set_that_training_has_seen_whole_has_no_unseen_difference(study: dict
     compared, _, page = report(study, tmp_path / "out", overlaps=[tmp_path / "seen.parquet"])
     assert compared.filter(eval_set=COSMOS)["clean_difference"].null_count() == 3
     assert "no gold" not in page
+
+
+def test_a_measure_without_a_value_on_unseen_questions_has_no_unseen_difference(
+    study: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = [f"{COSMOS}/{n}" for n in range(60)]
+    seen = pl.DataFrame({"eval_set": COSMOS, "row_id": rows, "kind": "same_passage", "train_dataset": "t"})
+    seen.write_parquet(tmp_path / "seen.parquet")
+    source, folder = study["scores"]["base", COSMOS], tmp_path / "base"
+    folder.mkdir()
+    known = pl.when(pl.col("row_id").is_in(rows)).then("accuracy")
+    pl.read_parquet(source / "questions.parquet").with_columns(known).write_parquet(folder / "questions.parquet")
+    pl.read_parquet(source / "scores.parquet").write_parquet(folder / "scores.parquet")
+    scores = {**study["scores"], ("base", COSMOS): folder}
+    compared, _, _ = report(study, tmp_path / "out", scores=scores, overlaps=[tmp_path / "seen.parquet"])
+    one = compared.filter(run_a="base", eval_set=COSMOS).row(0, named=True)
+    assert one["better"] + one["worse"] <= 60, "questions without a value count for neither"
+    assert (one["clean_n"], one["clean_difference"]) == (None, None)

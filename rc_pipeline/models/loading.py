@@ -257,7 +257,15 @@ def _with_adapter(model: Any, adapter: Path, *, merge: bool) -> Any:
         if adapted.active_peft_config.is_prompt_learning:
             return _with_front(adapted)
     # In float32 a merge is exact to a millionth and halves the number of products; in bfloat16 it would round.
-    return adapted.merge_and_unload() if merge else adapted
+    return adapted.merge_and_unload() if merge and not _adapts_tied(adapted.get_base_model()) else adapted
+
+
+def _adapts_tied(model: Any) -> bool:
+    """Tell whether one of two tied weights has an adapter: merged in place, it would change the other too."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    tied = {name.rpartition(".")[0] for pair in model.all_tied_weights_keys.items() for name in pair}
+    return any(name in tied and isinstance(part, BaseTunerLayer) for name, part in model.named_modules())
 
 
 def read_encoder(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

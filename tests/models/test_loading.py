@@ -105,3 +105,24 @@ def test_a_tokenizer_loads_without_torch(llama: Path) -> None:
     )
 
     subprocess.run([sys.executable, "-c", code, str(llama)], check=True)
+
+
+def test_an_adapter_on_a_head_that_is_tied_leaves_the_embeddings_as_they_are(llama: Path, tmp_path: Path) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    folder = Path(shutil.copytree(llama, tmp_path / "model"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": True}))
+    torch.manual_seed(0)
+    adapted = get_peft_model(
+        load_model(folder, family="llama"), LoraConfig(target_modules=["lm_head", "q_proj"], init_lora_weights=False)
+    ).eval()
+    adapted.save_pretrained(tmp_path / "adapter")
+    ids = torch.tensor([[1, 40, 50, 60, 70]])
+
+    with torch.no_grad():
+        trained = adapted(input_ids=ids).logits
+        loaded = load_model(folder, family="llama", adapter=tmp_path / "adapter")(input_ids=ids).logits
+
+    torch.testing.assert_close(loaded, trained, atol=1e-5, rtol=1e-5)

@@ -23,7 +23,7 @@ def fetch_checkpoint(model: str, revision: str, folder: Path) -> None:
     # The library would otherwise take its token from a file, too, and its endpoint from when it was imported.
     token = os.environ.get("HF_TOKEN") or False
     endpoint = os.environ.get("HF_ENDPOINT") or None
-    with _explained(model, revision):
+    with explained(model, revision):
         every = HfApi(endpoint=endpoint, token=token).list_repo_files(model, revision=revision)
         names = [glob.escape(name) for name in wanted(every)]
         snapshot_download(
@@ -34,7 +34,7 @@ def fetch_checkpoint(model: str, revision: str, folder: Path) -> None:
 
 
 @contextmanager
-def _explained(model: str, revision: str) -> Iterator[None]:
+def explained(model: str, revision: str) -> Iterator[None]:
     """Turn what the library raises into one message each, with the remedy."""
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx  # type: ignore[attr-defined]

@@ -60,7 +60,7 @@ def score(  # noqa: PLR0913 - by name, all of them
     table = pl.DataFrame(scores, schema=_schema(), orient="row").select(*named, pl.all())
     sliced = pl.DataFrame(parts, schema=_schema() | {"slice": pl.String}, orient="row")
     sliced = sliced.select(*named, "metric", "slice", "value", "low", "high", "n")
-    written = questions.drop("cluster").select(*named, pl.all()).sort("instruction_id", "key")
+    written = questions.select(*named, pl.all()).sort("instruction_id", "key")
     write_parquet(table, out / "scores.parquet")
     write_parquet(written, out / "questions.parquet")
     write_parquet(sliced, out / "slices.parquet")

@@ -112,6 +112,9 @@ def activation_bytes(
     size = 2 if bf16 else 4
     a_layer = _kept_in_a_layer(shape, tune, row_tokens, size)
     passing = size * (4 * shape.inner + 2 * shape.width) + FP32 * 3 * shape.width
+    if shape.kind == "t5" and tune["method"] == "prefix":
+        # Its keys and values are the decoder's; nothing is trained that an encoder's activations were kept for.
+        return 0, a_layer + passing
     if checkpointing:
         return shape.layers * size * shape.width, a_layer + passing
     return shape.layers * a_layer, passing
@@ -123,7 +126,7 @@ def _kept_in_a_layer(shape: Shape, tune: Mapping[str, Any], row_tokens: int, siz
     numbers = 2 * width + inner if tune["method"] in LOW_RANK or full else 0
     numbers += 2 * shape.query_width + 2 * shape.kv_width
     if tune.get("dora"):
-        numbers += 2 * sum(one.outputs * one.count for one in _targets(shape, tune)) // shape.layers
+        numbers += 2 * sum(one.outputs for one in _targets(shape, tune) if not one.path.startswith("EncDec"))
     pairs = shape.heads * row_tokens * (PAIR_BYTES if shape.drops else size if shape.kind == "t5" else 0)
     if shape.drops:
         numbers += 2 * width + (inner if shape.kind == "t5" else 0)

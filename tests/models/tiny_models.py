@@ -59,14 +59,14 @@ def write_tokenizer(folder: Path) -> None:
     wrapped.save_pretrained(folder)
 
 
-def write_model(folder: Path, family: str = "llama", seed: int = 0) -> Path:
+def write_model(folder: Path, family: str = "llama", seed: int = 0, positions: int = 256) -> Path:
     """Write a whole checkpoint folder with random weights."""
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
     write_tokenizer(folder)
     torch.manual_seed(seed)
-    model = _model(family)
+    model = _model(family, positions)
     with torch.no_grad():
         for weight in model.parameters():
             # Default initial weights are so small that every answer would be the same.
@@ -75,7 +75,7 @@ def write_model(folder: Path, family: str = "llama", seed: int = 0) -> Path:
     return folder
 
 
-def _model(family: str) -> Any:
+def _model(family: str, positions: int) -> Any:
     import transformers as t
 
     ids = {"vocab_size": 330, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
@@ -85,7 +85,7 @@ def _model(family: str) -> Any:
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
-        "max_position_embeddings": 256,
+        "max_position_embeddings": positions,
     }
     if family == "llama":
         return t.LlamaForCausalLM(t.LlamaConfig(**sizes, tie_word_embeddings=True))
@@ -93,7 +93,7 @@ def _model(family: str) -> Any:
         scaled = {"embedding_multiplier": 3.0, "residual_multiplier": 0.5, "logits_scaling": 2.0}
         return t.GraniteForCausalLM(t.GraniteConfig(**sizes, **scaled, attention_multiplier=0.35))
     if family == "gpt2":
-        config = t.GPT2Config(**ids, n_embd=32, n_layer=2, n_head=4, n_positions=256)
+        config = t.GPT2Config(**ids, n_embd=32, n_layer=2, n_head=4, n_positions=positions)
         return t.GPT2LMHeadModel(config)
     return t.GlmForCausalLM(t.GlmConfig(**sizes, head_dim=8, attention_bias=True))
 

@@ -144,15 +144,15 @@ def write_vicuna(folder: Path) -> Upstream:
     return Upstream(folder, "llama", lambda ids: model(input_ids=ids[None]).logits[0])
 
 
-def write_gpt2(folder: Path, *, pickled: bool = False) -> Upstream:
+def write_gpt2(folder: Path, *, pickled: bool = False, positions: int = 256) -> Upstream:
     """Weights without their prefix and with causal masks; a tokenizer that names no special token."""
     import torch
     from safetensors.torch import load_file, save_file
 
-    write_model(folder, "gpt2")
+    write_model(folder, "gpt2", positions=positions)
     weights = load_file(folder / "model.safetensors")
     bare = {name.removeprefix("transformer."): weight for name, weight in weights.items()}
-    bare |= {f"h.{layer}.attn.bias": torch.ones(1, 1, 256, 256).tril() for layer in range(2)}
+    bare |= {f"h.{layer}.attn.bias": torch.ones(1, 1, positions, positions).tril() for layer in range(2)}
     if pickled:
         (folder / "model.safetensors").unlink()
         torch.save(bare, folder / "pytorch_model.bin")

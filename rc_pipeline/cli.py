@@ -15,6 +15,7 @@ from rc_pipeline.commands.entry import open_lake, reported
 from rc_pipeline.commands.export import export
 from rc_pipeline.commands.new import new
 from rc_pipeline.commands.plan import plan
+from rc_pipeline.commands.rehearse import rehearse
 from rc_pipeline.commands.score import score
 from rc_pipeline.commands.submission import submission
 from rc_pipeline.commands.templates import templates
@@ -166,6 +167,7 @@ main.add_command(chat)
 main.add_command(doctor)
 main.add_command(export)
 main.add_command(new)
+main.add_command(rehearse)
 main.add_command(score)
 main.add_command(submission)
 main.add_command(xray)

@@ -18,10 +18,10 @@ export TOKENIZERS_PARALLELISM := false
 # Dagster says at every start that `job execute` has a successor of another project layout.
 export PYTHONWARNINGS := ignore:Function
 
-.PHONY: help setup demo build ui test lint types bench clean
+.PHONY: help setup demo build ui screenshots test lint types bench clean
 
 help: ## list these commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
 setup: $(STAMP) ## create .venv and install everything
 
@@ -49,6 +49,9 @@ build: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## build one thing and what it stan
 
 ui: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## serve the Dagster UI on 127.0.0.1:3000
 	@$(BIN)/dagster dev -w workspace.yaml -h $(HOST) -p $(PORT)
+
+screenshots: $(STAMP) ## take the pictures of docs/ui.md anew, from the demo; needs Chromium
+	@RC_PICTURES=docs/images $(BIN)/python -m pytest -n 0 tests/ui
 
 test: lint types ## lint, check types, run the tests
 	@$(BIN)/python -m pytest

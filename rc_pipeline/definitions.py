@@ -69,10 +69,11 @@ def job_name(study: str) -> str:
 
 def _job(lineage: Lineage, study: str) -> dg.UnresolvedAssetJobDefinition:
     keys = [dg.AssetKey(key.split("/")) for key in lineage.study(study)]
+    told = lineage.catalog.studies[study]
     return dg.define_asset_job(
         job_name(study),
         selection=dg.AssetSelection.assets(*keys),
-        description=lineage.catalog.studies[study].title,
+        description=f"{told.title}\n\n{told.description}".strip(),
         config=TERMINAL,
     )
 

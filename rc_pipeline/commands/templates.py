@@ -108,7 +108,7 @@ def _asked(catalog: Catalog, lake: Lake, *, model: str | None, endpoint: str | N
     if model and endpoint:
         raise ValueError("--model and --endpoint: give one of them")
     if model is None:
-        from rc_pipeline.proposing.endpoint import Endpoint
+        from rc_pipeline.endpoints.endpoint import Endpoint
 
         url = endpoint or os.environ.get("RC_ENDPOINT", "")
         if not url:

@@ -11,6 +11,7 @@ import pytest
 from rc_pipeline.lake.code import PROJECT
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "proposing"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "endpoints"))
 
 from endpoint_server import serving
 from tasks import proposal, reply

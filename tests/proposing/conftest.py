@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "endpoints"))
 
 from endpoint_server import Site, serving
 from tasks import TASK, Task

@@ -15,9 +15,9 @@ from tasks import GOOD, OPTIONS, TASK, proposal, reply
 from rc_pipeline.catalog.parsing import read_mapping
 from rc_pipeline.catalog.tasks import TaskTemplate
 from rc_pipeline.catalog.validation import Known
+from rc_pipeline.endpoints.endpoint import Endpoint
 from rc_pipeline.proposing.answers import candidates
 from rc_pipeline.proposing.asking import RequestTooLong
-from rc_pipeline.proposing.endpoint import Endpoint
 from rc_pipeline.proposing.judging import Dropped, judged
 from rc_pipeline.proposing.likeness import likeness, words
 from rc_pipeline.proposing.propose import propose

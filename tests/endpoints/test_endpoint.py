@@ -9,7 +9,7 @@ import time
 import pytest
 from endpoint_server import cut_short, drip, endless, hang_up, serving, status
 
-from rc_pipeline.proposing.endpoint import Endpoint, EndpointFailed
+from rc_pipeline.endpoints.endpoint import Endpoint, EndpointFailed
 
 KEY = "sk-very-secret-0123456789"
 

@@ -49,6 +49,8 @@ class Endpoint:
     model: str = ""
     key: str = field(default="", repr=False)
     answer_seconds: float = ANSWER_SECONDS
+    temperature: float = TEMPERATURE
+    max_new_tokens: int = MOST_NEW_TOKENS
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def __post_init__(self) -> None:
@@ -64,15 +66,15 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """What a template's description calls it."""
+        """What people are told of it."""
         return f"{self.model or 'a model'} at {self._parts().hostname}"
 
     def ask(self, request: str, seed: int) -> str:
         """Return the model's answer; tries again with patience where that may help."""
         body: dict[str, Any] = {
             "messages": [{"role": "user", "content": request}],
-            "temperature": TEMPERATURE,
-            "max_tokens": MOST_NEW_TOKENS,
+            "temperature": self.temperature,
+            "max_tokens": self.max_new_tokens,
             "seed": seed,
         }
         data = json.dumps(body | ({"model": self.model} if self.model else {})).encode()
@@ -137,7 +139,7 @@ class Endpoint:
         if status != HTTPStatus.OK:
             said = self._quoted(answer.decode("utf-8", "replace"))
             raise EndpointFailed(
-                f"endpoint {self._shown()}: status {status} ({said}); mend the address or --endpoint-model"
+                f"endpoint {self._shown()}: status {status} ({said}); mend the address or the model's name"
             )
         try:
             text = json.loads(answer)["choices"][0]["message"]["content"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rc_pipeline.catalog import Catalog
 from rc_pipeline.catalog.runs import Run
+from rc_pipeline.catalog.sources import SampleSource
 from rc_pipeline.lake.graph import Need, Node
 from rc_pipeline.lake.outcome import JSON
 from rc_pipeline.lineage.facts import about_of
@@ -67,9 +68,17 @@ def report(catalog: Catalog, name: str) -> Node:
     runs = [_run_facts(label, catalog.runs[run]) for label, run in catalog.study_runs[name].items()]
     eval_sets = list(study.evaluate_on)
     canonical = sorted({str(run["run"]) for run in runs})
+    models = {catalog.runs[run].model for run in canonical}
     tuned = [run for run in canonical if catalog.runs[run].tune is not None]
     scored = [f"{run}/{eval_set}" for run in canonical for eval_set in eval_sets]
     needs = {f"scores.{key}": Need(f"scores/{key}") for key in scored}
+    needs |= {f"predictions.{key}": Need(f"predictions/{key}", "predictions.parquet") for key in scored}
+    asked = sorted({eval_set.split("/")[0] for eval_set in eval_sets})
+    needs |= {
+        f"recall.{dataset}": Need(f"passages/{dataset}", "recall.parquet")
+        for dataset in asked
+        if catalog.datasets[dataset].format == "trivia_qa"
+    }
     needs |= {
         f"overlaps.{train}/{eval_set}": Need(_overlap_key(train, eval_set), "overlaps.parquet")
         for train, eval_set in _compared(catalog, name)
@@ -78,12 +87,19 @@ def report(catalog: Catalog, name: str) -> Node:
         key=f"reports/{name}",
         stage="reports",
         settings={"study": name, "title": study.title, "description": study.description, "runs": list(runs),
-                  "eval_sets": list(eval_sets)},
+                  "eval_sets": list(eval_sets),
+                  "datasets": {dataset: _dataset_facts(catalog, dataset) for dataset in asked},
+                  "families": {model: catalog.models[model].family for model in sorted(models)}},
         needs=needs | {f"training.{run}": Need(f"adapters/{run}", "training.json") for run in tuned},
         code=CODE["reports"],
         origins={"": catalog.origin("studies", name)},
         about=about_of(study),
     )  # fmt: skip
+
+
+def _dataset_facts(catalog: Catalog, name: str) -> dict[str, JSON]:
+    card = catalog.datasets[name]
+    return {"format": card.format, "sample": isinstance(card.source, SampleSource)}
 
 
 def _run_facts(label: str, run: Run) -> dict[str, JSON]:

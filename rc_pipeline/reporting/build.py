@@ -2,73 +2,99 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rc_pipeline.lake.frames import write_parquet
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
-from rc_pipeline.reporting.comparisons import compare, comparison_frame
-from rc_pipeline.reporting.contamination import read_seen, seen_table
-from rc_pipeline.reporting.contenders import Contender, read_contenders
-from rc_pipeline.reporting.page import Study, page
-from rc_pipeline.reporting.pairs import TUNING, study_pairs
-from rc_pipeline.reporting.pictures import draw_losses, draw_scores
-from rc_pipeline.reporting.scoreboard import ReportError, Scoreboard, read_scoreboard
-from rc_pipeline.reporting.tables import comparison_table, difference_table, read_training, score_table
+from rc_pipeline.reporting.as_html import html_parts
+from rc_pipeline.reporting.as_latex import latex_parts
+from rc_pipeline.reporting.as_markdown import markdown_parts, table_text
+from rc_pipeline.reporting.comparisons import comparison_frame
+from rc_pipeline.reporting.contamination import seen_table
+from rc_pipeline.reporting.contenders import Contender
+from rc_pipeline.reporting.document import Document, cited, numbers
+from rc_pipeline.reporting.errors import flips_of
+from rc_pipeline.reporting.figures import draw
+from rc_pipeline.reporting.latex_style import STYLE, STYLE_FILE
+from rc_pipeline.reporting.pairs import TUNING
+from rc_pipeline.reporting.paper import paper
+from rc_pipeline.reporting.parts import Part, assemble
+from rc_pipeline.reporting.references import bibtex
+from rc_pipeline.reporting.scoreboard import ReportError, Scoreboard
+from rc_pipeline.reporting.sources import sources_of
+from rc_pipeline.reporting.study import Files, Study, read_study
+from rc_pipeline.reporting.tables import comparison_table, difference_table, score_table
 
-__all__ = ["CHECKS", "ReportError", "comparison_table", "write_report"]
+if TYPE_CHECKING:
+    from rc_pipeline.reporting.document import Figure
+
+__all__ = ["CHECKS", "Files", "ReportError", "comparison_table", "write_report"]
 # The checks that every report carries: name -> whether a failure keeps it from being used.
 CHECKS = {"every_run_has_every_score": True, "runs_answered_equally_many_questions": False}
 
 
-def write_report(  # noqa: PLR0913 - by name, all of them
-    *,
-    study: str,
-    title: str,
-    description: str,
-    runs: Sequence[Mapping[str, Any]],
-    eval_sets: Sequence[str],
-    scores: Mapping[tuple[str, str], Path],
-    training: Mapping[str, Path],
-    overlaps: Sequence[Path] = (),
-    out: Path,
-) -> Outcome:
-    """Write report.md and its pictures; a path of scores or training is the file or the folder that holds it."""
-    contenders = read_contenders(runs)
-    board = read_scoreboard(scores, eval_sets)
-    if not contenders or not board.columns:
-        raise ReportError(f"{study}: {len(contenders)} runs with scores on {len(board.columns)} measures; a report "
-                          "needs at least one of each, so name runs and evaluation sets in the study")  # fmt: skip
-    curves = {run: read_training(path, run) for run, path in sorted(training.items())}
+def write_report(*, files: Files, out: Path, **about: Any) -> Outcome:
+    """Write a study as a paper, a page and Markdown, with its pictures and numbers; `about` is read_study's."""
+    study = read_study(files=files, **about)
     out.mkdir(parents=True, exist_ok=True)
-    seen = read_seen(overlaps) if overlaps else None
-    compared, flipped = compare(study, study_pairs(contenders), board, seen)
-    write_parquet(comparison_frame(compared), out / "comparisons.parquet")
-    write_parquet(flipped, out / "flipped.parquet")
-    text = page(Study(study, title, description, contenders, board, curves, seen, compared))
-    (out / "report.md").write_text(text, encoding="utf-8")
-    comparison = comparison_table(runs=runs, eval_sets=eval_sets, scores=scores).rstrip("\n") + "\n"
-    (out / "comparison.txt").write_text(comparison, encoding="utf-8")
-    draw_scores(board, contenders, out / "scores.svg", out / "_scores.png")
-    metadata: dict[str, JSON] = {
-        "scores": {"markdown": score_table(board, contenders)},
-        "scores_picture": {"image": "_scores.png"},
-        "runs": len(contenders),
-    }
-    gained = difference_table([one for one in compared if one.kind == TUNING])
-    if gained:
-        metadata["before_and_after"] = {"markdown": gained}
-    if seen is not None and not seen.is_empty():
-        metadata["seen_in_training"] = {"markdown": seen_table(seen)}
-    if curves:
-        draw_losses(curves, contenders, out / "loss.svg", out / "_loss.png")
-        metadata["loss_picture"] = {"image": "_loss.png"}
+    figures = write_parts(study, out)[1]
+    write_parquet(comparison_frame(study.comparisons), out / "comparisons.parquet")
+    write_parquet(study.flipped, out / "flipped.parquet")
+    comparison = comparison_table(runs=about["runs"], eval_sets=about["eval_sets"], scores=files.scores)
+    (out / "comparison.txt").write_text(comparison.rstrip("\n") + "\n", encoding="utf-8")
     return Outcome(
-        metadata=metadata,
-        checks=_checks(contenders, eval_sets, scores, board),
+        metadata=_metadata(study, figures),
+        checks=_checks(study.contenders, about["eval_sets"], files.scores, study.board),
         tables={"comparisons": ["comparisons.parquet"], "flipped": ["flipped.parquet"]},
     )
+
+
+def write_parts(study: Study, out: Path) -> tuple[dict[str, list[Part]], dict[str, Figure]]:
+    """Write all that people read of a report; return each text in parts, and the pictures."""
+    pair = (study.before_hero, study.hero)
+    sets = [column.eval_set for column in study.firsts]
+    flips = flips_of(study.board, pair[0], pair[1], sets) if pair[0] is not None else []
+    figures = draw(study, flips, out)
+    document = paper(study, figures, flips, sources_of(study))
+    parts = {
+        "report.md": markdown_parts(document), "report.html": html_parts(document, out),
+        "report.tex": latex_parts(document),
+    }  # fmt: skip
+    for name, own in parts.items():
+        (out / name).write_text(assemble(own, Path(name).suffix, study.name), encoding="utf-8")
+    (out / "references.bib").write_text(bibtex(cited(document)), encoding="utf-8")
+    (out / STYLE_FILE).write_text(STYLE, encoding="utf-8")
+    (out / "numbers.json").write_text(_numbers(document), encoding="utf-8")
+    return parts, figures
+
+
+def _numbers(document: Document) -> str:
+    page = {
+        "sources": {
+            one.artifact: {k: v for k, v in asdict(one).items() if k != "artifact"} for one in document.sources
+        },
+        "numbers": {name: {"text": one.text, "value": one.value} for name, one in sorted(numbers(document).items())},
+    }
+    return json.dumps(page, indent=1, ensure_ascii=False) + "\n"
+
+
+def _metadata(study: Study, figures: Mapping[str, Figure]) -> dict[str, JSON]:
+    gains = difference_table("gains", "", [one for one in study.comparisons if one.kind == TUNING])
+    tables = {
+        "scores": score_table(study.board, study.contenders, study.board.columns),
+        "before_and_after": gains,
+        "seen_in_training": seen_table(study.seen) if study.seen is not None and not study.seen.is_empty() else None,
+    }
+    found: dict[str, JSON] = {
+        name: {"markdown": table_text(table)} for name, table in tables.items() if table is not None
+    }
+    for name in figures:
+        found[f"{name.partition('-')[0]}_picture"] = {"image": f"_{name}.png"}
+    return found | {"runs": len(study.contenders)}
 
 
 def _checks(

@@ -6,13 +6,20 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rc_pipeline.lake.frames import markdown_table
+from rc_pipeline.reporting.cells import NONE, figure, score_cell, score_id
 from rc_pipeline.reporting.contenders import Contender
-from rc_pipeline.reporting.scoreboard import NO_SCORE, Column, ReportError, Score, Scoreboard
+from rc_pipeline.reporting.document import Code, Row, Table
+from rc_pipeline.reporting.scoreboard import Column, ReportError, Score, Scoreboard
 from rc_pipeline.reporting.verdicts import measure_of, read_verdicts, score_over, without
 
 if TYPE_CHECKING:
     import polars as pl
+
+SEEN = (
+    "Evaluation rows that training has seen: a training row has their passage, their question, thirteen of their words "
+    "in a row, or nearly all of them."
+)
+UNSEEN = "All runs over the same unseen rows, whatever each was trained on itself."
 
 
 def read_seen(files: Sequence[Path]) -> pl.DataFrame:
@@ -29,14 +36,16 @@ def read_seen(files: Sequence[Path]) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def seen_table(seen: pl.DataFrame) -> str:
+def seen_table(seen: pl.DataFrame) -> Table:
     """Return how many rows of each evaluation set training has seen, and in which way."""
     import polars as pl
 
     counts = seen.group_by("eval_set", "train_dataset", "kind").agg(rows=pl.col("row_id").n_unique())
-    rows = counts.sort("eval_set", "train_dataset", "kind").rows()
-    head = ["evaluation set", "training rows of", "in common", "rows"]
-    return markdown_table(head, [[eval_set, train, kind.replace("_", " "), n] for eval_set, train, kind, n in rows])
+    rows: list[Row] = [
+        ((eval_set,), (train,), (kind.replace("_", " "),), (figure(f"overlaps/{train}/{eval_set}:{kind}", n, ","),))
+        for eval_set, train, kind, n in counts.sort("eval_set", "train_dataset", "kind").rows()
+    ]
+    return Table("seen", (SEEN,), ["evaluation set", "training rows of", "in common", "rows"], rows, on_paper=8)
 
 
 def hidden_rows(seen: pl.DataFrame | None, eval_set: str) -> frozenset[str]:
@@ -46,25 +55,21 @@ def hidden_rows(seen: pl.DataFrame | None, eval_set: str) -> frozenset[str]:
     return frozenset(seen.filter(seen["eval_set"] == eval_set.partition(".")[0])["row_id"])
 
 
-def clean_table(board: Scoreboard, contenders: Sequence[Contender], seen: pl.DataFrame) -> str:
+def clean_table(board: Scoreboard, contenders: Sequence[Contender], seen: pl.DataFrame) -> Table | None:
     """Return every score beside the same one over the questions that training has not seen, where any was."""
-    rows: list[list[object]] = []
+    rows: list[Row] = []
     for column in board.columns:
         hidden = hidden_rows(seen, column.eval_set)
         for one in contenders if hidden else ():
             whole, clean = board.scores.get((one.run, column)), _clean(board, one.run, column, hidden)
             if whole is not None and whole.value is not None and clean is not None:
-                rows.append(
-                    [
-                        one.label,
-                        column.name,
-                        str(whole),
-                        NO_SCORE if clean.value is None else str(clean),
-                        whole.n,
-                        clean.n,
-                    ]
-                )
-    return markdown_table(["run", "score", "all", "unseen", "questions", "unseen"], rows) if rows else ""
+                cells = [score_cell(whole, score_id(one.run, column, "")),
+                         NONE if clean.value is None else score_cell(clean, score_id(one.run, column, "unseen-")),
+                         (figure(score_id(one.run, column, "n"), whole.n, ","),),
+                         (figure(score_id(one.run, column, "unseen-n"), clean.n, ","),)]  # fmt: skip
+                rows.append(((Code(one.label),), (column.name,), *cells))
+    headings = ["run", "score", "all", "unseen", "questions", "unseen"]
+    return Table("unseen", (UNSEEN,), headings, rows, detail=True) if rows else None
 
 
 def _clean(board: Scoreboard, run: str, column: Column, hidden: Collection[str]) -> Score | None:

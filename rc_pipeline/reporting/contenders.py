@@ -75,15 +75,22 @@ def before(after: Contender, contenders: Sequence[Contender]) -> Contender | Non
     return min(untuned, key=lambda one: one.settings.get("prompt.template") != prompt, default=None)
 
 
+def varied(ablation: Contender, of: Contender) -> dict[str, tuple[Any, Any]]:
+    """Return the settings that an ablation changed, with the value before and after."""
+    fields = sorted({*ablation.settings, *of.settings})
+    return {
+        name: (of.settings.get(name), ablation.settings.get(name))
+        for name in fields
+        if ablation.settings.get(name) != of.settings.get(name)
+    }
+
+
 def changes(ablation: Contender, of: Contender) -> str:
     """Return what an ablation changed, as stated or as the settings tell."""
     if ablation.stated_changes:
         return ablation.stated_changes
-    fields = sorted({*ablation.settings, *of.settings})
-    changed = [name for name in fields if ablation.settings.get(name) != of.settings.get(name)]
-    return (
-        ", ".join(f"{name}: {of.settings.get(name)} → {ablation.settings.get(name)}" for name in changed) or "nothing"
-    )
+    told = [f"{name}: {was} → {now}" for name, (was, now) in varied(ablation, of).items()]
+    return ", ".join(told) or "nothing"
 
 
 def _flat(run: Mapping[str, Any]) -> dict[str, Any]:

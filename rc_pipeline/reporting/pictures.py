@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rc_pipeline.reporting.contenders import Contender
 from rc_pipeline.reporting.scoreboard import NO_SCORE, Column, Scoreboard
-from rc_pipeline.reporting.tables import Training
+from rc_pipeline.reporting.training import Training
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,47 +40,53 @@ MARKS = ("", "o", "s", "^", "x")
 PANELS_ACROSS = 3
 FAINT_CURVES_UP_TO = 3
 SETTINGS: dict[Any, Any] = {
-    "svg.hashsalt": "rc_pipeline", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 9.0,
+    "svg.hashsalt": "rc_pipeline", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 7.0,
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "hatch.linewidth": 0.6,
-    "axes.titlesize": 9.5, "axes.axisbelow": True,
+    "axes.titlesize": 7.5, "axes.axisbelow": True,
+    "pdf.fonttype": 42, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
 }  # fmt: skip
 
 
-def draw_scores(board: Scoreboard, contenders: Sequence[Contender], svg: Path, png: Path) -> None:
+COLUMN, PAGE = 3.15, 6.45
+
+
+def draw_scores(
+    board: Scoreboard, contenders: Sequence[Contender], columns: Sequence[Column], folder: Path, name: str = "scores"
+) -> None:
     """Draw one panel a column of the score table: a bar for each run, with its interval."""
-    across = min(PANELS_ACROSS, len(board.columns))
-    down = -(-len(board.columns) // across)
-    with _drawing(1.6 + 2.9 * across, down * (0.9 + 0.3 * len(contenders)) + 0.5) as figure:
+    across = min(PANELS_ACROSS, len(columns))
+    down = -(-len(columns) // across)
+    with drawing(PAGE, down * (0.55 + 0.2 * len(contenders)) + 0.3) as figure:
         panels = figure.subplots(down, across, sharey=True, squeeze=False).flat
         for at, panel in enumerate(panels):
-            if at < len(board.columns):
-                _bars(panel, board, contenders, board.columns[at])
+            if at < len(columns):
+                _bars(panel, board, contenders, columns[at])
             else:
                 panel.set_axis_off()
         _legend_of_kinds(figure, contenders)
-        _save(figure, svg, png)
+        save(figure, folder, name)
 
 
-def draw_losses(training: Mapping[str, Training], contenders: Sequence[Contender], svg: Path, png: Path) -> None:
+def draw_losses(training: Mapping[str, Training], contenders: Sequence[Contender], folder: Path) -> None:
     """Draw the loss of every tuned run by step, smoothed; where they are few, with what was smoothed."""
     by_run = {one.run: one for one in reversed(contenders) if one.run in training and training[one.run].loss}
     drawn = [one for one in contenders if by_run.get(one.run) is one]
-    with _drawing(7.2, 3.6) as figure:
+    with drawing(COLUMN, 2.0 + 0.14 * len(drawn)) as figure:
         axes = figure.subplots()
         for at, one in enumerate(drawn):
             colour, dashes, mark = look(at)
             steps, losses = zip(*training[one.run].loss, strict=True)
             if len(drawn) <= FAINT_CURVES_UP_TO:
-                axes.plot(steps, losses, color=colour, linewidth=0.6, alpha=0.3)
+                axes.plot(steps, losses, color=colour, linewidth=0.5, alpha=0.3)
             axes.plot(
-                steps, _smoothed(losses), color=colour, linestyle=dashes, linewidth=1.6, label=one.label,
-                marker=mark, markevery=max(1, len(steps) // 8), markersize=4,
+                steps, _smoothed(losses), color=colour, linestyle=dashes, linewidth=1.3, label=one.label,
+                marker=mark, markevery=max(1, len(steps) // 8), markersize=3,
             )  # fmt: skip
         axes.set(xlabel="step", ylabel="training loss (running mean)")
         axes.set_ylim(bottom=0)
-        axes.grid(color="#dddddd", linewidth=0.6)
-        figure.legend(loc="outside right upper", frameon=False, handlelength=3.2)
-        _save(figure, svg, png)
+        axes.grid(color="#dddddd", linewidth=0.5)
+        figure.legend(loc="outside lower center", frameon=False, handlelength=3.2, ncols=1)
+        save(figure, folder, "loss")
 
 
 def look(at: int) -> tuple[str, Any, str]:
@@ -90,7 +96,8 @@ def look(at: int) -> tuple[str, Any, str]:
 
 
 @contextmanager
-def _drawing(width: float, height: float) -> Iterator[Figure]:
+def drawing(width: float, height: float) -> Iterator[Figure]:
+    """Yield a figure of so many inches that no setting of a person's own has a say in."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -99,7 +106,7 @@ def _drawing(width: float, height: float) -> Iterator[Figure]:
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(SETTINGS)
-        figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+        figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
 
@@ -115,9 +122,9 @@ def _bars(panel: Axes, board: Scoreboard, contenders: Sequence[Contender], colum
         panel.barh(row, score.value, height=0.66, edgecolor=INK, linewidth=0.8, **KINDS[_kind(one)])
         # White under black, or the whisker would be lost on a dark bar.
         panel.errorbar(
-            score.value, row, xerr=spread, fmt="none", ecolor="white", elinewidth=2.8, capsize=3, capthick=2.8
+            score.value, row, xerr=spread, fmt="none", ecolor="white", elinewidth=2.2, capsize=2.2, capthick=2.2
         )
-        panel.errorbar(score.value, row, xerr=spread, fmt="none", ecolor=INK, elinewidth=1.0, capsize=2.5)
+        panel.errorbar(score.value, row, xerr=spread, fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.8)
         panel.text(score.high + right * 0.02, row, f"{score.value:.1f}", va="center", color=INK)
     panel.set_title(f"{column.eval_set}\n{column.metric_name}, %")
     panel.set_xlim(0, right * 1.17)
@@ -147,6 +154,10 @@ def _smoothed(losses: Sequence[float]) -> list[float]:
     return [sum(window) / len(window) for window in windows]
 
 
-def _save(figure: Figure, svg: Path, png: Path) -> None:
-    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(png, format="png", metadata={"Software": None})
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write a figure for pages, for paper and for the UI; none of them holds a date."""
+    # The first of them finds a place for everything, and the others need not look again.
+    figure.savefig(folder / f"{name}.svg", format="svg", metadata={"Date": None, "Creator": None})
+    figure.set_layout_engine("none")
+    figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    figure.savefig(folder / f"_{name}.png", format="png", metadata={"Software": None})

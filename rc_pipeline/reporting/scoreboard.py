@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NO_SCORE = "–"
+LOWER_IS_BETTER = "perplexity"
 
 
 class ReportError(ValueError):
@@ -64,10 +65,11 @@ class Scoreboard:
         return {self.scores[run, column].n for run in runs if (run, column) in self.scores}
 
     def best(self, runs: Sequence[str], column: Column) -> set[str]:
-        """Return the runs with the highest value as it is shown, several where they tie; none to beat, none best."""
+        """Return the runs with the best value as it is shown, several where they tie; none to beat, none best."""
         values = {run: self.scores[run, column].value for run in runs if (run, column) in self.scores}
         shown = {run: round(value, 1) for run, value in values.items() if value is not None}
-        return {run for run, value in shown.items() if value == max(shown.values())} if len(shown) > 1 else set()
+        best = min if column.metric == LOWER_IS_BETTER else max
+        return {run for run, value in shown.items() if value == best(shown.values())} if len(shown) > 1 else set()
 
 
 def read_scoreboard(scores: Mapping[tuple[str, str], Path], eval_sets: Sequence[str]) -> Scoreboard:

@@ -1,127 +1,121 @@
-"""The tables of a report, as Markdown and as plain text for a terminal."""
+"""The tables of a report, and the one of a terminal."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from rc_pipeline.lake.frames import markdown_table
+from rc_pipeline.reporting.cells import figure, score_cell, score_id
 from rc_pipeline.reporting.comparisons import Comparison
 from rc_pipeline.reporting.contenders import Contender, changes, read_contenders
+from rc_pipeline.reporting.document import Code, Num, Piece, Row, Table, Text, said
 from rc_pipeline.reporting.pairs import seed_groups
-from rc_pipeline.reporting.scoreboard import NO_SCORE, Column, ReportError, Scoreboard, read_scoreboard
+from rc_pipeline.reporting.scoreboard import NO_SCORE, Column, Scoreboard, read_scoreboard
+from rc_pipeline.reporting.training import Training
+
+READING = "Scores are percentages with 95 % bootstrap intervals over questions; the best of a column is bold."
+PAIRING = (
+    "Differences are percentage points with 95 % intervals, paired by question; better and worse count the questions "
+    "whose score rose and fell; p is corrected for all comparisons of the study; detectable is the smallest true "
+    "difference that so many questions would show in four cases of five."
+)
 
 
-@dataclass(frozen=True)
-class Training:
-    """What a run's training.json tells."""
-
-    examples: int
-    steps: int
-    tokens: int
-    loss: tuple[tuple[int, float], ...]
-
-    @property
-    def final_loss(self) -> float | None:
-        """The mean over the last twentieth of the curve; a single batch says little."""
-        last = [loss for _, loss in self.loss[-max(1, len(self.loss) // 20) :]]
-        return sum(last) / len(last) if last else None
-
-
-def read_training(path: Path, run: str) -> Training:
-    """Read the training.json of a run; a path is that file or the folder that holds it."""
-    file = path / "training.json" if path.is_dir() else path
-    try:
-        page = json.loads(file.read_text(encoding="utf-8"))
-        loss = tuple((int(step), float(value)) for step, value in page["loss"])
-        return Training(int(page["examples"]), int(page["steps"]), int(page["tokens"]), loss)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ReportError(f"{file.name} of {run} cannot be read ({error!r}); train the run again") from error
-
-
-def score_table(board: Scoreboard, contenders: Sequence[Contender]) -> str:
+def score_table(
+    board: Scoreboard, contenders: Sequence[Contender], columns: Sequence[Column], name: str = "scores"
+) -> Table:
     """Return runs by columns, each score with its interval, the best of a column in bold."""
     runs = [one.run for one in contenders]
-    counts = {column: board.counts(runs, column) for column in board.columns}
-    headings = [f"{column.name}{_n(counts[column]) if len(counts[column]) == 1 else ''}" for column in board.columns]
-    rows: list[list[object]] = [
-        [f"`{one.label}`", *(_cell(board, one.run, column, runs) for column in board.columns)] for one in contenders
-    ]
-    return markdown_table(["run", *headings], rows)
+    counts = {column: board.counts(runs, column) for column in columns}
+    headings = [f"{column.name}{_n(counts[column]) if len(counts[column]) == 1 else ''}" for column in columns]
+    rows = [((Code(one.label),), *(_cell(board, one.run, column, runs) for column in columns)) for one in contenders]
+    return Table(name, (READING,), ["run", *headings], rows)
 
 
-def difference_table(comparisons: Sequence[Comparison]) -> str:
-    """Return what each second run does better or worse than the first, and how sure that is; empty if none does."""
+def difference_table(name: str, caption: str, comparisons: Sequence[Comparison]) -> Table | None:
+    """Return what each second run does better or worse than the first, and how sure that is."""
     clean = any(one.clean_n not in {None, one.n} for one in comparisons)
     headings = ["run", "against", "measure", "value", "difference", "better", "worse", "p", "detectable"]
     rows = [_difference_row(one)[: None if clean else len(headings)] for one in comparisons]
-    return markdown_table(headings + ["unseen difference"] * clean, rows) if rows else ""
+    return Table(name, (caption,), headings + ["unseen difference"] * clean, rows) if rows else None
 
 
-def seed_table(board: Scoreboard, contenders: Sequence[Contender]) -> str:
-    """Return the mean and the spread over runs that differ in their seed alone; empty if there are none."""
+def seed_table(board: Scoreboard, contenders: Sequence[Contender]) -> Table | None:
+    """Return the mean and the spread over runs that differ in their seed alone."""
     groups: dict[frozenset[str], tuple[Contender, ...]] = {}
     for group in seed_groups(contenders).values():
         groups.setdefault(frozenset(one.run for one in group), group)
-    rows: list[list[object]] = []
+    rows: list[Row] = []
     for group in groups.values():
         for column in board.columns if len(group) > 1 else ():
             scores = [board.scores.get((one.run, column)) for one in group]
             values = [score.value for score in scores if score is not None and score.value is not None]
             if len(values) == len(group):
-                spread = [fmean(values), stdev(values), min(values), max(values)]
+                spread = {"mean": fmean(values), "stdev": stdev(values), "lowest": min(values), "highest": max(values)}
                 seeds = ", ".join(str(one.settings.get("seed", NO_SCORE)) for one in group)
-                rows.append([f"`{group[0].label}`", seeds, column.name, *(f"{value:.1f}" for value in spread)])
+                where = f"seeds/{group[0].run}/{column.eval_set}:{column.metric}:"
+                cells = [(figure(where + key, value, ".1f"),) for key, value in spread.items()]
+                rows.append(((Code(group[0].label),), (seeds,), (column.name,), *cells))
     headings = ["run", "seeds", "measure", "mean", "standard deviation", "lowest", "highest"]
-    return markdown_table(headings, rows) if rows else ""
+    caption = (
+        "Runs that differ in their seed alone are one run and not several test sets: where it is compared, it stands "
+        "with its mean over seeds, and intervals are over questions."
+    )
+    return Table("seeds", (caption,), headings, rows) if rows else None
 
 
-def ablation_tables(board: Scoreboard, contenders: Sequence[Contender]) -> dict[str, str]:
+def ablation_tables(board: Scoreboard, contenders: Sequence[Contender], columns: Sequence[Column]) -> list[Table]:
     """Return for each run that was varied a table: itself first, then its variants and what they change."""
     by_label = {one.label: one for one in contenders}
-    tables = {}
+    tables: list[Table] = []
     for parent in dict.fromkeys(one.ablation_of for one in contenders if one.ablation_of):
         variants = [one for one in contenders if one.ablation_of == parent]
         of = by_label.get(parent)
         group = [of, *variants] if of else variants
         runs = [one.run for one in group]
-        rows: list[list[object]] = [
-            [
-                f"`{one.label}`", "as it is" if one is of else changes(one, of or one),
-                *(_cell(board, one.run, column, runs) for column in board.columns),
-            ]
+        rows: list[Row] = [
+            (
+                (Code(one.label),), ("as it is" if one is of else changes(one, of or one),),
+                *(_cell(board, one.run, column, runs) for column in columns),
+            )
             for one in group
         ]  # fmt: skip
-        tables[parent] = markdown_table(["run", "change", *(column.name for column in board.columns)], rows)
+        caption = said("Variants of {}, and what each changes.", Code(parent))
+        headings = ["run", "change", *(column.name for column in columns)]
+        tables.append(Table(f"ablation-{len(tables) + 1}", caption, headings, rows))
     return tables
 
 
-def training_table(contenders: Sequence[Contender], training: Mapping[str, Training]) -> str:
-    """Return how long each run was tuned and where its loss ended; empty if none was."""
-    rows: list[list[object]] = []
+def training_table(contenders: Sequence[Contender], training: Mapping[str, Training]) -> Table | None:
+    """Return how long each run was tuned and where its loss ended."""
+    rows: list[Row] = []
+    weighed = any(one.trained_weights is not None for one in contenders)
     for one in contenders:
         if one.run in training:
-            page, weights = training[one.run], one.trained_weights
-            loss = NO_SCORE if page.final_loss is None else f"{page.final_loss:.3f}"
-            figures = [f"{page.examples:,}", f"{page.steps:,}", f"{page.tokens:,}", loss]
-            rows.append([f"`{one.label}`", one.tuning, *figures, NO_SCORE if weights is None else f"{weights:,}"])
-    headings = ["run", "tuning", "rows", "steps", "tokens", "final loss", "trained weights"]
-    if rows and all(row[-1] == NO_SCORE for row in rows):
-        headings, rows = headings[:-1], [row[:-1] for row in rows]
-    return markdown_table(headings, rows) if rows else ""
+            page, where = training[one.run], f"adapters/{one.run}:"
+            figures = [("examples", page.examples, ","), ("steps", page.steps, ","), ("tokens", page.tokens, ","),
+                       ("final_loss", page.final_loss, ".3f")]  # fmt: skip
+            figures += [("trained_weights", one.trained_weights, ",")] if weighed else []
+            cells = [(figure(where + name, value, form),) for name, value, form in figures]
+            rows.append(((Code(one.label),), (one.tuning,), *cells))
+    headings = ["run", "tuning", "rows", "steps", "tokens", "final loss", *(["trained weights"] if weighed else [])]
+    caption = (
+        "Tokens are those that the model read, prompts included. Final loss is the mean over the last 5 % of the curve."
+    )
+    return Table("training", (caption,), headings, rows, on_paper=8) if rows else None
 
 
-def contender_table(contenders: Sequence[Contender]) -> str:
+def contender_table(contenders: Sequence[Contender]) -> Table:
     """Return what was compared: each run with its model, its prompt and how it was tuned."""
-    rows: list[list[object]] = [[f"`{one.label}`", one.model, one.prompt, one.tuning, one.title] for one in contenders]
-    headings = ["run", "model", "prompt", "tuned", "about"]
-    if not any(one.title for one in contenders):
-        headings, rows = headings[:-1], [row[:-1] for row in rows]
-    return markdown_table(headings, rows)
+    titled = any(one.title for one in contenders)
+    rows: list[Row] = [
+        ((Code(one.label),), (one.model,), (one.prompt,), (one.tuning,), *([(one.title,)] if titled else []))
+        for one in contenders
+    ]
+    headings = ["run", "model", "prompt", "tuned", *(["about"] if titled else [])]
+    return Table("runs", ("The runs of the study.",), headings, rows)
 
 
 def comparison_table(
@@ -147,35 +141,49 @@ def comparison_table(
     return "\n".join("  ".join(line).rstrip() for line in [*lines[:2], rule, *lines[2:]])
 
 
-def _difference_row(one: Comparison) -> list[object]:
+def comparison_id(one: Comparison, field: str) -> str:
+    """Return where a comparison is looked up."""
+    return f"comparisons/{one.run_b}/{one.run_a}/{one.eval_set}:{one.metric}:{field}"
+
+
+def difference(one: Comparison, prefix: str = "") -> Text:
+    """Return a difference with its interval, over all questions or (`clean_`) over the unseen ones."""
+    value, low, high = (getattr(one, f"{prefix}{name}") for name in ("difference", "low", "high"))
+    told, *interval = (
+        figure(comparison_id(one, f"{prefix}{name}"), number, "+.1f")
+        for name, number in (("difference", value), ("low", low), ("high", high))
+    )
+    return (told,) if low is None or high is None else said("{} [{}, {}]", told, *interval)
+
+
+def p_value(one: Comparison) -> Piece:
+    """Return the corrected p."""
+    p = one.p_corrected
+    if p is None:
+        return NO_SCORE
+    return Num(comparison_id(one, "p_corrected"), f"{p:.3f}" if p >= 0.001 else "< 0.001", p)
+
+
+def _difference_row(one: Comparison) -> list[Text]:
     measure = Column(one.eval_set, one.metric).name
-    names = [_side(one.label_b, one.seeds_b), _side(one.label_a, one.seeds_a), measure]
-    counts = [NO_SCORE if count is None else count for count in (one.better, one.worse)]
-    p = NO_SCORE if one.p_corrected is None else f"{one.p_corrected:.3f}" if one.p_corrected >= 0.001 else "< 0.001"
-    least = NO_SCORE if one.detectable is None else f"{one.detectable:.1f}"
+    a, b, better, worse, least = (
+        figure(comparison_id(one, name), getattr(one, name), form)
+        for name, form in (("a", ".1f"), ("b", ".1f"), ("better", "d"), ("worse", "d"), ("detectable", ".1f"))
+    )
     return [
-        *names, f"{one.a:.1f} → {one.b:.1f}", _difference(one.difference, one.low, one.high), *counts, p, least,
-        _difference(one.clean_difference, one.clean_low, one.clean_high),
+        _side(one.label_b, one.seeds_b), _side(one.label_a, one.seeds_a), (measure,), said("{} → {}", a, b),
+        difference(one), (better,), (worse,), (p_value(one),), (least,), difference(one, "clean_"),
     ]  # fmt: skip
 
 
-def _difference(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
-        return NO_SCORE
-    return f"{value:+.1f}" if low is None or high is None else f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+def _side(label: str, seeds: int) -> Text:
+    return (Code(label),) if seeds == 1 else (Code(label), f", {seeds} seeds")
 
 
-def _side(label: str, seeds: int) -> str:
-    return f"`{label}`" if seeds == 1 else f"`{label}`, {seeds} seeds"
-
-
-def _cell(board: Scoreboard, run: str, column: Column, runs: Sequence[str]) -> str:
-    text = board.text(run, column)
-    if run in board.best(runs, column):
-        value, _, interval = text.partition(" ")
-        text = f"**{value}** {interval}"
-    score = board.scores.get((run, column))
-    return text if score is None or len(board.counts(runs, column)) == 1 else f"{text}{_n({score.n})}"
+def _cell(board: Scoreboard, run: str, column: Column, runs: Sequence[str]) -> Text:
+    n = len(board.counts(runs, column)) > 1
+    best = run in board.best(runs, column)
+    return score_cell(board.scores.get((run, column)), score_id(run, column, ""), best=best, n=n)
 
 
 def _n(counts: set[int]) -> str:

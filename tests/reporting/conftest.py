@@ -33,6 +33,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "runs": [described(label) for label in CHANCES], "eval_sets": list(EVAL_SETS),
         "scores": {(run, on): scored(root, run, on) for run in CHANCES for on in EVAL_SETS},
         "training": {run: trained(root, run) for run in CHANCES if run != "base"},
+        "datasets": {"sample_cosmos": {"format": "cosmos_qa", "sample": True},
+                     "sample_trivia": {"format": "trivia_qa", "sample": True}},
+        "families": {"rc_tiny": "llama"},
     }  # fmt: skip
 
 

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
+
+from rc_pipeline.lake.outcome import Outcome
+from rc_pipeline.reporting import build
+from rc_pipeline.reporting.build import Files
+
+
+def write_report(*, out: Path, **study: Any) -> Outcome:
+    """Write the report of a study whose files stand among what is told of it."""
+    files = {field.name: study.pop(field.name) for field in fields(Files) if field.name in study}
+    return build.write_report(files=Files(**files), out=out, **study)
 
 
 def described(label: str) -> dict[str, Any]:

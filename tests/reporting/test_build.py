@@ -11,8 +11,9 @@ from xml.etree import ElementTree
 import duckdb
 import polars as pl
 import pytest
+from runs import write_report
 
-from rc_pipeline.reporting.build import CHECKS, ReportError, comparison_table, write_report
+from rc_pipeline.reporting.build import CHECKS, ReportError, comparison_table
 
 ROOT = Path(__file__).resolve().parents[2]
 COSMOS, TRIVIA = "sample_cosmos/valid", "sample_trivia/wikipedia-dev"
@@ -85,33 +86,37 @@ def test_a_score_without_gold_answers_is_no_number(study: dict[str, Any], tmp_pa
 
 def test_a_score_of_zero_is_drawn(study: dict[str, Any], tmp_path: Path) -> None:
     write_report(**with_scores(only(study, "base"), "base", tmp_path / "0", value=0.0, low=0.0, high=0.0), out=tmp_path)
-    assert (tmp_path / "scores.svg").stat().st_size > 10_000
+    assert (tmp_path / "score-bars.svg").stat().st_size > 10_000
 
 
 def test_a_study_that_tunes_nothing_speaks_of_no_tuning(study: dict[str, Any], tmp_path: Path) -> None:
     outcome = write_report(**only(study, "base"), out=tmp_path)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
-    written = sorted(path.name for path in tmp_path.iterdir())
-    assert written == [
-        "_scores.png", "comparison.txt", "comparisons.parquet", "flipped.parquet", "report.md", "scores.svg"
-    ]  # fmt: skip
-    assert not {"## Training", "## Ablations", "## Before and after tuning"} & set(page.splitlines())
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {
+        "report.md", "report.html", "report.tex", "references.bib", "rc-paper.sty", "numbers.json", "comparison.txt",
+        "comparisons.parquet", "flipped.parquet", "score-bars.svg", "score-bars.pdf", "_score-bars.png",
+        "confusion.svg", "confusion.pdf", "_confusion.png",
+    }  # fmt: skip
+    assert not {"### Ablations", "### Before and after tuning"} & set(page.splitlines())
+    assert "No run of this study is tuned" in page
     assert "**" not in page, "the only run is not the best of any"
     assert "loss_picture" not in outcome.metadata
 
 
 def test_an_ablation_whose_run_is_not_in_the_study_still_has_its_table(study: dict[str, Any], tmp_path: Path) -> None:
     write_report(**only(study, "tuned--rank-2"), out=tmp_path)
-    assert "### `tuned`" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "Variants of `tuned`" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_the_page_leads_with_the_scores_and_says_what_changed(study: dict[str, Any], tmp_path: Path) -> None:
     outcome = write_report(**study, out=tmp_path)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert page.startswith("# What a tiny model learns\n\nTwo corpora, one &lt;tiny> model.\n\n## Scores\n")
+    assert page.splitlines()[1] == "# What a tiny model learns"
+    assert "Two corpora, one &lt;tiny> model. This report compares 4 runs of 1 model on 2 evaluation sets." in page
     assert [line for line in page.splitlines() if line.startswith("## ")] == [
-        "## Scores", "## Before and after tuning", "## Comparisons", "## Ablations", "## Training",
-        "## What was compared", "## Walking a number back",
+        "## Abstract", "## Introduction", "## Related Work", "## Method", "## Experiments", "## Discussion",
+        "## Conclusion", "## Walking a number back", "## References", "## Where the numbers come from",
     ]  # fmt: skip
     assert "| `tuned` | **81.3** [74.7, 87.3] |" in page
     gained = "28.7 → 81.3 | +52.7 [+43.3, +62.0] | 86 | 7 | &lt; 0.001 | 18.0 |"
@@ -127,8 +132,8 @@ def test_other_wordings_and_probes_stand_on_the_page(study: dict[str, Any], tmp_
     asked = {**only(study, "base", "tuned"), "eval_sets": [*study["eval_sets"], *ways]}
     write_report(**{**asked, "scores": {**asked["scores"], **scores}}, out=tmp_path)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "## Other wordings\n\n| run | measure |" in page
-    assert "## Probes\n\n| run | measure | probe |" in page
+    assert page.partition("### Other wordings\n")[2].partition("###")[0].count("\n| `tuned` |") == 1
+    assert "| run | measure | probe |" in page.partition("### Probes\n")[2].partition("###")[0]
 
 
 def test_what_a_study_states_as_the_change_of_an_ablation_is_kept(study: dict[str, Any], tmp_path: Path) -> None:
@@ -145,7 +150,7 @@ def test_a_tuned_run_is_measured_against_the_untuned_one_with_its_own_prompt(
     other = {**base, "label": "other", "model": "gpt2"}
     write_report(**{**study, "runs": [other, plain, base, tuned]}, out=tmp_path)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
-    gained = page.partition("## Before and after tuning")[2].partition("## ")[0]
+    gained = page.partition("### Before and after tuning")[2].partition("###")[0]
     assert "| `tuned` | `base` |" in gained
     assert "`base_plain`" not in gained
     assert "`other`" not in gained
@@ -176,33 +181,24 @@ def test_the_same_study_gives_the_same_bytes_in_another_process(study: dict[str,
     write_report(**study, out=tmp_path / "here")
     arguments = {**study, "out": tmp_path / "there"}
     (tmp_path / "again.py").write_text(
-        "from pathlib import PosixPath\n"
-        "from rc_pipeline.reporting.build import write_report\n"
-        f"write_report(**{arguments})\n"
+        f"from pathlib import PosixPath\nfrom runs import write_report\nwrite_report(**{arguments})\n"
     )
     settings = tmp_path / "matplotlibrc"
     settings.write_text("font.size: 20\nsvg.fonttype: none\n")
     subprocess.run(
         [sys.executable, tmp_path / "again.py"], check=True,
-        env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "MATPLOTLIBRC": str(settings), "TZ": "Asia/Tokyo",
-             "HOME": str(tmp_path)},
+        env={"PYTHONPATH": f"{ROOT}:{Path(__file__).parent}", "PYTHONHASHSEED": "7",
+             "MATPLOTLIBRC": str(settings), "TZ": "Asia/Tokyo", "HOME": str(tmp_path)},
     )  # fmt: skip
-    for name in (
-        "report.md",
-        "comparison.txt",
-        "comparisons.parquet",
-        "flipped.parquet",
-        "scores.svg",
-        "loss.svg",
-        "_scores.png",
-        "_loss.png",
-    ):
+    names = sorted(path.name for path in (tmp_path / "here").iterdir())
+    assert {"report.tex", "report.html", "score-bars.pdf", "loss.svg", "_loss.png", "ablation-curve.pdf"} <= {*names}
+    for name in names:
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes(), name
 
 
 def test_pictures_hold_their_letters_as_paths_and_no_date(study: dict[str, Any], tmp_path: Path) -> None:
     write_report(**study, out=tmp_path)
-    for name in ("scores.svg", "loss.svg"):
+    for name in ("score-bars.svg", "loss.svg"):
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(tmp_path / name).iter()}  # noqa: S314
         assert not {"text", "date"} & tags
 

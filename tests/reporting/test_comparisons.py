@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from runs import described
+from runs import described, write_report
 
-from rc_pipeline.reporting.build import ReportError, write_report
+from rc_pipeline.reporting.build import ReportError
 from rc_pipeline.reporting.contenders import read_contenders
 from rc_pipeline.reporting.pairs import study_pairs
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from runs import write_report
 
-from rc_pipeline.reporting.build import ReportError, write_report
+from rc_pipeline.reporting.build import ReportError
 
 KINDS = {"same_passage": range(10), "near_duplicate": range(5, 15)}
 
@@ -55,8 +56,8 @@ def test_every_score_stands_beside_the_one_over_unseen_questions(study: dict[str
     whole = 100 * questions["correct"].mean()  # type: ignore[operator]
     clean = 100 * questions.filter(~pl.col("row_id").is_in(hidden))["correct"].mean()  # type: ignore[operator]
     row = re.search(
-        r"\| tuned \| sample_cosmos/valid accuracy \| (\S+) \[.*?\] \| (\S+) \[.*?\] \| 150 \| 135 \|", text
+        r"\| `tuned` \| sample_cosmos/valid accuracy \| (\S+) \[.*?\] \| (\S+) \[.*?\] \| 150 \| 135 \|", text
     )
     assert row
     assert (float(row[1]), float(row[2])) == (round(whole, 1), round(clean, 1))
-    assert "sample_trivia/wikipedia-dev exact match | " not in text.partition("## Seen")[2].partition("## Abl")[0]
+    assert "sample_trivia/wikipedia-dev exact match | " not in text.partition("### Seen")[2].partition("## Con")[0]

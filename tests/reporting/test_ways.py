@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 from runs import described
 
+from rc_pipeline.reporting.as_markdown import table_text
 from rc_pipeline.reporting.contenders import read_contenders
+from rc_pipeline.reporting.document import Table
 from rc_pipeline.reporting.scoreboard import Scoreboard, read_scoreboard
 from rc_pipeline.reporting.ways import Wordings, over_wordings, probe_table, wording_table
 
@@ -31,8 +33,9 @@ def board(folder: Path, verdicts: dict[str, list[bool]]) -> Scoreboard:
     return read_scoreboard(paths, list(verdicts))
 
 
-def cells(table: str) -> list[list[str]]:
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+def cells(table: Table | None) -> list[list[str]]:
+    lines = table_text(table).splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def test_one_wording_has_no_spread() -> None:
@@ -49,7 +52,7 @@ def test_wordings_come_to_a_mean_a_spread_and_the_worst(*, lower_is_better: bool
 
 def test_a_study_without_other_ways_has_no_such_tables(tmp_path: Path) -> None:
     plain = board(tmp_path, {"c/valid": [True, False], "c/valid.exam": [True, True]})
-    assert wording_table(plain, RUNS) == probe_table(plain, RUNS) == ""
+    assert wording_table(plain, RUNS) is probe_table(plain, RUNS) is None
 
 
 def test_held_out_templates_are_one_row_a_run_and_measure_and_probes_are_none_of_them(tmp_path: Path) -> None:
@@ -73,4 +76,4 @@ def test_a_probe_is_held_against_the_same_questions(tmp_path: Path) -> None:
 
 
 def test_a_probe_without_its_set_has_nothing_to_be_held_against(tmp_path: Path) -> None:
-    assert probe_table(board(tmp_path, {"c/valid.question_only": [True, False]}), RUNS) == ""
+    assert probe_table(board(tmp_path, {"c/valid.question_only": [True, False]}), RUNS) is None

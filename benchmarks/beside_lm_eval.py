@@ -32,6 +32,11 @@ import torch
 torch.set_num_threads(1)
 folder, batch, more = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
 
+def warm(model):
+    import polars
+    with torch.inference_mode():
+        model(torch.ones(1, 64, dtype=torch.long))
+
 def report(seconds, found):
     peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
     print(json.dumps({"seconds": seconds, "gibibytes": int(peak) / 2**20, "found": found}))
@@ -51,6 +56,7 @@ spec = {{"base": {{"folder": str(folder / "model"), "family": "gpt2"}}, "adapter
 tokenizer = load_tokenizer(folder / "model")
 how = Decoding.of_spec(spec, {END})
 answerer = Answerer(spec, tokenizer, how)
+warm(answerer.model)
 started = time.process_time()
 form = read_prompt({PROMPT!r}, tokenizer)
 rows = select_rows([str(folder / "questions.parquet")], None)
@@ -74,6 +80,7 @@ model, tokenizer = load_model(folder / "model", family="gpt2"), load_tokenizer(f
 lm = HFLM(pretrained=model, tokenizer=tokenizer, backend="causal", batch_size=batch, device="cpu")
 rows = polars.read_parquet(folder / "questions.parquet").sort("instruction_id").to_dicts()
 end = tokenizer.eos_token
+warm(model)
 
 def instances(kind, arguments):
     return [Instance(kind, {}, given, number) for number, given in enumerate(arguments)]
@@ -86,6 +93,7 @@ def arguments(description: str, questions: int, batch: int) -> argparse.Namespac
     parser.add_argument("--questions", type=int, default=questions)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--batch", type=int, default=batch, help="questions (ours) or requests (lm-eval) at a time")
+    parser.add_argument("--peer-batch", type=int, help="of lm-eval alone")
     parser.add_argument("--peer", type=Path, help="folder of an environment with lm-eval, made if it is not there")
     return parser.parse_args()
 
@@ -99,11 +107,16 @@ def take_turns(
         _write_model(folder / "model", end_scale)
         _write_questions(folder / "questions.parquet", rows)
         peer = _environment(options.peer or folder / "peer")
-        runs = {"this project": [sys.executable, "-c", ONE_CORE + OURS], "lm-eval": [peer, "-c", ONE_CORE + theirs]}
+        shared = [str(folder), str(options.batch), json.dumps(more)]
+        other = [str(folder), str(options.peer_batch or options.batch), "{}"]
+        runs = {
+            "this project": [sys.executable, "-c", ONE_CORE + OURS, *shared],
+            "lm-eval": [peer, "-c", ONE_CORE + theirs, *other],
+        }
         found: dict[str, list[dict]] = {name: [] for name in runs}
         for _ in range(options.repeats):
             for name, command in runs.items():
-                found[name].append(run_alone([*command, str(folder), str(options.batch), json.dumps(more)]))
+                found[name].append(run_alone(command))
     ours = statistics.median(run["seconds"] for run in found["this project"])
     for name, measured in found.items():
         seconds = [run["seconds"] for run in measured]

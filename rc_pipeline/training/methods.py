@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rc_pipeline.models.loading import load_model, quiet_peft
+from rc_pipeline.training.packed_attention import keep_rows_apart
 
 
 class TuneError(ValueError):
@@ -23,7 +24,10 @@ def load_base(base: Mapping[str, Any], tune: Mapping[str, Any], *, device: str |
     precise = tune["method"] == "full" or tune.get("precision") == "fp32"
     dtype = "float32" if precise else "bfloat16" if tune.get("precision") == "bf16" else "auto"
     bits = BITS.get(tune["method"])
-    return load_model(Path(base["folder"]), family=base["family"], dtype=dtype, bits=bits, device=device)
+    model = load_model(Path(base["folder"]), family=base["family"], dtype=dtype, bits=bits, device=device)
+    if tune.get("packing"):
+        keep_rows_apart(model)
+    return model
 
 
 def virtual_tokens(tune: Mapping[str, Any]) -> int:

@@ -142,6 +142,9 @@ def prepare_process(*, bitsandbytes: bool) -> None:
     """Set up a process of its own before torch is imported, so that it starts fast and shares the cores well."""
     # Threads that spin while they wait cost four times the training time, and more, when others use the cores too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "PYTORCH_CUDA_ALLOC_CONF" not in os.environ:
+        # Passes differ in size; blocks that grow leave no gaps between them, which small GPUs run out of memory by.
+        os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
     if not bitsandbytes:
         # PEFT imports it whenever it is there, which takes almost a second.
         sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]

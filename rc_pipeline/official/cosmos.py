@@ -17,6 +17,7 @@ from rc_pipeline.scoring.measures import Mean
 
 HEADER = "id,label"
 LABELS = ("0", "1", "2", "3")
+LONGEST_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def read_predictions(path: Path, questions: Sequence[Question]) -> Predictions:
     by_id = bool(lines) and "," in lines[0]
     found = _by_id(path, lines, questions) if by_id else _by_line(lines, questions)
     wrong = [
-        f"{question.id}: {label!a}"
+        f"{question.id}: {label[:LONGEST_SHOWN]!a}"
         for question, label in zip(questions, found.labels, strict=True)
         if label is not None and label not in LABELS
     ]
@@ -103,7 +104,8 @@ def _by_id(path: Path, lines: list[str], questions: Sequence[Question]) -> Predi
 def _rows(path: Path, lines: list[str]) -> Iterator[tuple[str, str]]:
     header = lines[0].strip().lower().replace(" ", "")
     if header != HEADER:
-        raise ValueError(f"{path}, line 1: the header is {lines[0][:80]!a}; a CSV of predictions has {HEADER}")
+        shown = ascii(lines[0][:LONGEST_SHOWN])
+        raise ValueError(f"{path}, line 1: the header is {shown}; a CSV of predictions has {HEADER}")
     reader = csv.reader(lines[1:])
     for row in reader:
         if len(row) == 2:

@@ -49,9 +49,24 @@ def read(path: Path, needed: tuple[str, ...], optional: dict[str, Any], what: st
             f"{path.name}: {len(repeated)} instruction_id occur more than once ({some(repeated)}); "
             "each question counts once, so build them again"
         )
+    _require_numbers(frame, path)
     return frame.with_columns(
         pl.col(name).cast(kind) if name in there else pl.lit(None, kind).alias(name) for name, kind in optional.items()
     )
+
+
+def _require_numbers(frame: pl.DataFrame, path: Path) -> None:
+    """Refuse a log-probability that is none: added up, it would come out as the best there can be."""
+    import polars as pl
+
+    for name in frame.columns:
+        if name.endswith("_logprob"):
+            odd = frame.filter(~pl.col(name).cast(pl.Float64).is_finite())["instruction_id"].to_list()
+            if odd:
+                raise ScoringError(
+                    f"{path.name}: {name} of {len(odd)} predictions is no finite number ({some(odd)}); "
+                    "predict again, with weights that are whole"
+                )
 
 
 def counted(asked: pl.DataFrame, limit: int | None, path: Path) -> pl.DataFrame:

@@ -77,6 +77,10 @@ def test_too_few_and_too_many_lines_and_lines_that_are_no_label_are_reported(tmp
     assert (found["correct"], found["extra"], found["no_label"]) == (1, ["line 4", "line 5"], ["x: 'A'", "y: ''"])
 
 
+def test_a_label_as_long_as_a_book_is_told_cut(tmp_path: Path) -> None:
+    assert scored(tmp_path, "0\n" + "1" * 1_000_000 + "\n2\n")["no_label"] == [f"y: '{'1' * 80}'"]
+
+
 def test_ids_may_come_in_any_order_and_repeat_as_the_questions_do(tmp_path: Path) -> None:
     found = scored(tmp_path, "\ufeffid,label\r\ny,1\r\nx,0\r\nx,2\r\n")
     assert (found["accuracy"], found["missing"], found["duplicated"]) == (100.0, [], [])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,14 @@ def test_a_file_that_lacks_a_column_is_named_with_the_columns_it_has(tmp_path: P
             run="r", eval_set="e", kind="choices", predictions=tmp_path / "x.parquet",
             instructions=tmp_path / "x.parquet", limit=None, seed=0, out=tmp_path / "out",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["answer_logprob", "gold_logprob"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_log_probability_that_is_no_number_is_refused(scored: Score, field: str, value: float) -> None:
+    rows = [said("a", "x", gold_tokens=1), said("b", "x", **{"gold_tokens": 1, field: value})]
+    with pytest.raises(ScoringError, match=rf"{field} of 1 predictions is no finite number \(b:t\)"):
+        scored([asked("a", gold_answers=["x"]), asked("b", gold_answers=["x"])], rows, "trivia_qa")
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:

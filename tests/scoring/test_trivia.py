@@ -36,6 +36,11 @@ def test_an_empty_alias_list_is_no_match_and_no_crash() -> None:
     assert matches(["anything", "", None], [[], [], []]) == [(False, 0.0)] * 3
 
 
+def test_a_text_of_every_character_that_could_part_texts_is_compared_all_the_same() -> None:
+    every = "".join(map(chr, range(0xE000, 0xF900))) + "".join(map(chr, range(0x20)))
+    assert matches([every, "The kite"], [[every], ["kite", every]]) == [(True, 1.0), (True, 1.0)]
+
+
 def test_no_questions_are_no_crash() -> None:
     assert matches([], []) == []
 

@@ -13,9 +13,11 @@ from rc_pipeline.commands.chat import chat
 from rc_pipeline.commands.doctor import doctor
 from rc_pipeline.commands.entry import open_lake, reported
 from rc_pipeline.commands.export import export
+from rc_pipeline.commands.judge import judge
 from rc_pipeline.commands.new import new
 from rc_pipeline.commands.plan import plan
 from rc_pipeline.commands.rehearse import rehearse
+from rc_pipeline.commands.report import report
 from rc_pipeline.commands.score import score
 from rc_pipeline.commands.submission import submission
 from rc_pipeline.commands.templates import templates
@@ -157,17 +159,20 @@ def compare(study: str) -> None:
     if not isinstance(state, Cached) or state.artifact.manifest.refused_by():
         raise click.ClickException(f"reports/{study} does not stand; `rc-pipeline plan {study}` says why")
     click.echo((state.artifact.folder / "comparison.txt").read_text(encoding="utf-8").rstrip("\n"))
-    report = lake.store.heads / "reports" / study / "report.md"
-    here = Path.cwd()
-    click.echo(f"\nreport: {report.relative_to(here) if report.is_relative_to(here) else report}")
+    folder, here = lake.store.heads / "reports" / study, Path.cwd()
+    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    paper = next(name for name in ("_report.pdf", "report.tex") if (folder / name).is_file())
+    click.echo(f"\nreport: {shown / 'report.html'}\npaper:  {shown / paper}")
 
 
 main.add_command(plan)
 main.add_command(chat)
 main.add_command(doctor)
 main.add_command(export)
+main.add_command(judge)
 main.add_command(new)
 main.add_command(rehearse)
+main.add_command(report)
 main.add_command(score)
 main.add_command(submission)
 main.add_command(xray)

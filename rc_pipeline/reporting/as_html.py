@@ -147,7 +147,12 @@ def _piece(piece: object, names: Mapping[str, str]) -> str:
 
 def number(num: Num) -> str:
     """Return a number that says where it comes from."""
-    return f'<data value="{num.value!r}" title="{escape(num.id)}">{escape(num.text)}</data>'
+    return f'<data value="{num.value!r}" title="{escape(num.id)}">{printed(num)}</data>'
+
+
+def printed(num: Num) -> str:
+    """Return a number as it is printed."""
+    return escape(num.text)
 
 
 def _references(document: Document) -> str:

@@ -55,8 +55,9 @@ def latex_parts(document: Document) -> list[Part]:
             parts += [Part("\n"), Part(text + "\n", block.name)]
         else:
             parts.append(Part("\n" + _block(block, names)))
-    bibliography = "\\bibliography{references}\n" if cited(kept) else ""
-    return [*parts, Part(f"\n{bibliography}\\end{{document}}\n")]
+    # An author's own references go into a file of their own, since this one is written anew.
+    bibliography = "\\IfFileExists{own.bib}{\\bibliography{references,own}}{\\bibliography{references}}\n"
+    return [*parts, Part(f"\n{bibliography if cited(kept) else ''}\\end{{document}}\n")]
 
 
 def _every_letter(document: Document) -> str:
@@ -169,5 +170,10 @@ def _piece(piece: object, names: Mapping[str, str]) -> str:
 
 def number(num: Num) -> str:
     """Return a number that says where it comes from."""
+    return f"\\rcnum{{{safe_id(num.id)}}}{{{printed(num)}}}"
+
+
+def printed(num: Num) -> str:
+    """Return a number as it is printed."""
     text = latex(num.text)
-    return f"\\rcnum{{{safe_id(num.id)}}}{{{'$-$' + text[1:] if text.startswith('-') else text}}}"
+    return "$-$" + text[1:] if text.startswith("-") else text

@@ -94,7 +94,7 @@ def data_construction(study: Study, *, recall: bool) -> tuple[Paragraph, ...]:
     return (
         Paragraph(sentences(
             ("Raw files become validated tables; a row that breaks its schema is set aside with a reason. Task "
-             "templates turn each row into an instruction, an input and an output, and prompt templates turn these into "
+             "templates turn each row into an instruction, an input and an output; prompt templates turn these into "
              "the text that a model reads, the same way in training and in evaluation. Where a prompt is longer than "
              "the model can read, its passage is cut, and never the question.",),
             said("Of long documents a question is given the windows that BM25 {} ranks highest, without a look at the "

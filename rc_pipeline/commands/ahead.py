@@ -41,15 +41,18 @@ class Ahead:
         return "; ".join([*said, *self.unknown])
 
 
-def ahead(node: Node, planner: Planner) -> Ahead:
-    """Return what is known before its training of an adapter that will be built."""
+def ahead(node: Node, planner: Planner, config: Path | None = None) -> Ahead:
+    """Return what is known before its training of an adapter that will be built.
+
+    `config` is a config.json of the base model that lies elsewhere than where it is built from.
+    """
     settings: dict[str, Any] = dict(node.settings)
     tune, unknown = settings["tune"], list[str]()
     in_front = tune["virtual_tokens"] if tune["method"] in {"prefix", "prompt"} else 0
     tokens = min(tune["max_tokens"], settings["context_tokens"] - in_front)
     least = kept = None
     try:
-        shape = _shape(node, planner)
+        shape = _shape(node, planner, config)
         if shape is None:
             unknown.append(f"memory: known once the config.json of {node.needs['base'].key} is there")
         else:
@@ -65,11 +68,11 @@ def ahead(node: Node, planner: Planner) -> Ahead:
     return Ahead(tokens, least, kept, steps, tuple(unknown))
 
 
-def _shape(node: Node, planner: Planner) -> Shape | None:
+def _shape(node: Node, planner: Planner, config: Path | None) -> Shape | None:
     """Read the base model's sizes where it lies, or else of what it will be made of."""
     base = planner.graph[node.needs["base"].key]
     state = planner.state(base.key)
-    places = [node.files.get("config.json"), base.files.get("config.json")]
+    places = [node.files.get("config.json"), base.files.get("config.json"), config]
     if isinstance(state, Cached):
         places.insert(1, state.artifact.folder / "config.json")
     path = next((place for place in places if place is not None and place.is_file()), None)

@@ -90,7 +90,7 @@ def _rehearsed(lineage: Lineage, lake: Lake, study: str, rows: int, folder: Path
     inputs = {name: data_of(catalog, name, planner, made / "data", click.echo) for name in datasets}
     tiny = {name: stand_in(catalog, name, planner, made / "models", known) for name in models}
     for name, data in inputs.items():
-        click.echo(f"data    {name:20} {data.says or 'as it is'}")
+        click.echo(f"data    {name:20} {data.says or 'as it is, fewer rows'}")
     for name, model in tiny.items():
         how = "as it is" if model.tiny is None else (
             f"random, {model.tiny.weights / 1e6:.1f} million weights; "
@@ -114,7 +114,9 @@ def _rehearsed(lineage: Lineage, lake: Lake, study: str, rows: int, folder: Path
     unreal = {name for name, data in inputs.items() if not data.real}
     for key in lineage.study(study):
         if key.startswith("adapters/") and not isinstance(planner.state(key), Cached):
-            click.echo(f"ahead   {key}  {ahead(lineage.graph[key], planner).in_words()}")
+            real = tiny[catalog.runs[key.partition("/")[2]].model].real
+            config = None if real is None else real / "config.json"
+            click.echo(f"ahead   {key}  {ahead(lineage.graph[key], planner, config).in_words()}")
     return [
         *(data.finding for data in inputs.values() if data.finding is not None),
         *(finding for model in tiny.values() for finding in model.findings),

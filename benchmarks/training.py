@@ -75,8 +75,10 @@ batches = plan_batches([len(row.ids) for row in every], batch_size={BATCH}, epoc
 model = adapted("bfloat16" if bf16 else "float32")
 trainer = Trainer(model, Objective({END}, bf16=bf16), every, batches, Schedule(len(batches), {RATE}, 0.0), 0, 0.0, 1.0,
                   Checkpoints(folder, "benchmark"), micro_batch_tokens=cached_tokens(model.config.hidden_size))
+from peft.helpers import disable_input_dtype_casting
 started = time.process_time()
-trainer.run(lambda *_, **__: None, lambda _: None)
+with disable_input_dtype_casting(model, active=bf16):
+    trainer.run(lambda *_, **__: None, lambda _: None)
 report(time.process_time() - started, trainer.model)
 """
 TRL_RUN = f"""

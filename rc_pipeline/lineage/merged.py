@@ -34,7 +34,7 @@ def merged_node(catalog: Catalog, run: Run, nodes: Sequence[Node]) -> Node:
     }
     return Node(
         key=f"merged/{run.name}", stage="merged", settings=settings, needs=needs, files=adapter.files,
-        code=CODE["merged"], origins={"": _origin(catalog, run)},
+        code=CODE["merged"], origins=_origins(catalog, run),
         about={"title": run.title, "kinds": [*_kinds(adapter), str(run.merge)]},
     )  # fmt: skip
 
@@ -64,9 +64,12 @@ def _kinds(adapter: Node) -> list[JSON]:
     return list(kinds) if isinstance(kinds, list) else []
 
 
-def _origin(catalog: Catalog, run: Run) -> str:
-    return next(
+def _origins(catalog: Catalog, run: Run) -> dict[str, str]:
+    """Return the file of the study that has the run merged, and those of what the model card tells."""
+    study = next(
         catalog.origin("studies", study)
         for study, runs in catalog.study_runs.items()
         if any(runs[label] == run.name for label in catalog.studies[study].merge)
     )
+    model = dict.fromkeys(("card.base", "family", "context_tokens"), catalog.origin("models", run.model))
+    return {"": study} | model | {f"card.data.{name}": catalog.origin("datasets", name) for name in run.train_on}

@@ -91,6 +91,7 @@ def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
     for eval_set, rows in run.evaluate_on.items():
         name, split = eval_set.split("/")
         asked_by = {"rows": run_origin(catalog, run, eval_set)}
+        judged_by = dict.fromkeys(("scored_as", "about"), catalog.origin("datasets", name))
         key = f"{run.name}/{eval_set}"
         instructions = Need(f"instructions/{name}", f"{split}.parquet")
         adapter = {} if run.tune is None else {"adapter": Need(f"adapters/{run.name}")}
@@ -106,7 +107,7 @@ def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
             key=f"scores/{key}", stage="scores",
             settings={"run": run.name, "eval_set": eval_set, "rows": rows, "seed": 0} | scored_as(catalog, name),
             needs={"predictions": Need(f"predictions/{key}"), "instructions": instructions},
-            code=CODE["scores"], origins={"": origins[""]} | asked_by, about=about,
+            code=CODE["scores"], origins={"": origins[""]} | asked_by | judged_by, about=about,
         )  # fmt: skip
 
 

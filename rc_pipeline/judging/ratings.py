@@ -16,7 +16,7 @@ from rc_pipeline.judging.sheets import BETTER, COMMENT, GRADE, Sheet
 
 NAMED = 20
 VERDICTS = {"a": "A", "b": "B", "tie": "tie", "平": "tie", "平局": "tie"}
-_ID = re.compile(r"([0-9a-f]{10})-[0-9]{4,}")
+_ID = re.compile(r"(s[0-9a-f]{10})-[0-9]{4,}")
 
 
 @dataclass

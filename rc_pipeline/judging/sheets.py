@@ -54,7 +54,8 @@ class Sheet:
 def make_sheet(contents: Contents, items: Sequence[Item], seed: int) -> Sheet:
     """Return the key of a sheet; the same items and seed make the same."""
     kind = "pairs" if len(contents.runs) == 2 else "grades"
-    name = sha256_json([kind, contents.eval_set, contents.runs, seed, [item.digest for item in items]])[:10]
+    # A letter first, or a spreadsheet might see a number.
+    name = "s" + sha256_json([kind, contents.eval_set, contents.runs, seed, [item.digest for item in items]])[:10]
     lines = {f"{name}-{number:04}": _shown(item, seed) for number, item in enumerate(items, 1)}
     return Sheet(name, kind, contents, seed, lines)
 

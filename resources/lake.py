@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import dagster as dg
 
@@ -28,6 +28,11 @@ class OpenedLake:
             raise MissingInput("not started, for the reason given above")
         return self.lake.obtain(key, build, say)
 
+    def close(self, say: Callable[[str], None]) -> None:
+        """Show what the run ended with, the last of which its builds may have left out."""
+        if self._looked and not self._refused:
+            self.lake.show(say)
+
     def _look_ahead(self, say: Callable[[str], None]) -> None:
         self._looked = True
         plan = self.lake.planner().plan(self._keys)
@@ -42,8 +47,12 @@ def lake_resource(lake: Lake, jobs: Mapping[str, list[str]]) -> dg.ResourceDefin
     """Return the resource that assets obtain their artifacts from."""
 
     @dg.resource(description="The content-addressed store, and the plan of what has to be built.")
-    def open_lake(context: dg.InitResourceContext) -> OpenedLake:
-        return OpenedLake(lake, _selected(context, jobs))
+    def open_lake(context: dg.InitResourceContext) -> Iterator[OpenedLake]:
+        opened = OpenedLake(lake, _selected(context, jobs))
+        try:
+            yield opened
+        finally:
+            opened.close(context.log.info if context.log else lambda _: None)
 
     return open_lake
 

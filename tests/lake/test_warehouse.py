@@ -73,5 +73,24 @@ def test_a_warehouse_of_other_definitions_is_made_again(tmp_path: Path, monkeypa
     assert not lake.warehouse.is_current()
 
 
+def test_many_small_builds_are_not_each_shown_but_all_of_them_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published, publish = [], warehouse.Warehouse.publish
+
+    def counted(self: warehouse.Warehouse) -> None:
+        published.append(self)
+        publish(self)
+
+    monkeypatch.setattr(warehouse.Warehouse, "publish", counted)
+    lake = told(tmp_path, {f"quiz{n}": pl.DataFrame({"n": [n]}) for n in range(40)})
+    during = len(published)
+    lake.show()
+
+    assert 1 <= during < 20
+    assert lake.warehouse.is_current()
+    assert ask(lake, "FROM quiz39") == [(39,)]
+
+
 def test_every_definition_of_error_analysis_is_read_as_one_statement() -> None:
     assert len(views.STATEMENTS) == views.ERROR_ANALYSIS.count("CREATE ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,11 +142,25 @@ def _answer(talk: Talk, text: str) -> None:
     try:
         with closing(talk.ask(text)) as pieces:
             for piece in pieces:
-                click.echo(piece.replace("\\", "\\\\").replace("\n", "\\n") if piped else piece, nl=False)
+                click.echo(printed(piece, piped=piped), nl=False)
     finally:
         click.echo()
     if talk.dropped:
         _note(f"{talk.dropped} earlier turns no longer fit and were left out")
+
+
+def printed(text: str, *, piped: bool) -> str:
+    """Return what a model wrote with control characters as their code, which no terminal obeys.
+
+    In a pipe so are the ends of lines, and a backslash is doubled.
+    """
+    kept = "\t" if piped else "\t\n"
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if character not in kept and unicodedata.category(character) in {"Cc", "Zl", "Zp"}
+        else character
+        for character in (text.replace("\\", "\\\\") if piped else text)
+    )
 
 
 def _try(step: Any) -> None:

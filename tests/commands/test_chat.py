@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from rc_pipeline.commands.chat import printed
+
 COMMAND = [sys.executable, "-m", "rc_pipeline.cli", "chat"]
 IN_A_TERMINAL = [
     sys.executable, "-c", "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))",
@@ -65,6 +67,12 @@ def test_every_line_of_a_pipe_is_a_question_and_every_answer_a_line(talk):
     assert "no place for a system text ('Be brief.')" in done.stderr
     assert "/what: /system TEXT tells it" in done.stderr
     assert "this question is too long" in done.stderr
+
+
+def test_control_characters_of_an_answer_are_shown_and_not_obeyed():
+    said = "\x1b[2J红\tone\r\n\u2028\\ end"
+    assert printed(said, piped=False) == "\\x1b[2J红\tone\\r\n\\u2028\\ end"
+    assert printed(said, piped=True) == "\\x1b[2J红\tone\\r\\n\\u2028\\\\ end"
 
 
 def test_a_system_text_that_has_no_place_ends_the_command(talk):

@@ -22,6 +22,8 @@ from rc_pipeline.lake.locks import held
 from rc_pipeline.lake.planner import Cached
 from rc_pipeline.lineage import Lineage, load_lineage
 
+# What is worth having again the next time; no study can be called so.
+KNOWN, BEGINNINGS = "_known", "_beginnings"
 MARKS = {"ok": "ok", "warning": "WARNING", "problem": "PROBLEM"}
 
 
@@ -78,6 +80,7 @@ def _stage(rehearsals: Path, study: str, *, keep: bool) -> Iterator[Path]:
 
 def _rehearsed(lineage: Lineage, lake: Lake, study: str, rows: int, folder: Path) -> list[Finding]:
     from rc_pipeline.rehearsing import findings
+    from rc_pipeline.rehearsing.cutting import cut
     from rc_pipeline.rehearsing.datasets import data_of
     from rc_pipeline.rehearsing.derived import used, write_catalog
     from rc_pipeline.rehearsing.models import stand_in
@@ -86,9 +89,13 @@ def _rehearsed(lineage: Lineage, lake: Lake, study: str, rows: int, folder: Path
 
     catalog, planner = lineage.catalog, lake.planner()
     datasets, models = used(catalog, study)
-    made, known = folder / "made", folder.parent / "known"
-    inputs = {name: data_of(catalog, name, planner, made / "data", click.echo) for name in datasets}
-    tiny = {name: stand_in(catalog, name, planner, made / "models", known) for name in models}
+    made, kept = folder / "made", folder.parent
+
+    def shorten(path: Path, fmt: str) -> Path:
+        return cut(path, fmt, kept / BEGINNINGS, click.echo)
+
+    inputs = {name: data_of(catalog, name, planner, made / "data", shorten) for name in datasets}
+    tiny = {name: stand_in(catalog, name, planner, made / "models", kept / KNOWN) for name in models}
     for name, data in inputs.items():
         click.echo(f"data    {name:20} {data.says or 'as it is, fewer rows'}")
     for name, model in tiny.items():

@@ -30,7 +30,7 @@ def disk(planner: Planner, keys: list[str], lake: Path, configs: Mapping[str, Pa
     needed = sum(_bytes(planner.graph[key], shapes) for key in keys if not isinstance(planner.state(key), Cached))
     free = shutil.disk_usage(lake).free
     but = f", without {', '.join(unknown)}" if unknown else ""
-    says = f"about {needed / 1e9:.1f} GB will be written{but}; {free / 1e9:.1f} GB are free"
+    says = f"about {_in_words(needed)} will be written{but}; {_in_words(free)} are free"
     if needed * SPARE > free:
         return problem("disk", says, "rc-pipeline gc deletes what no study needs; or set RC_LAKE to a larger disk")
     if unknown:
@@ -65,6 +65,10 @@ def _bytes(node: Node, shapes: Mapping[str, Shape | None]) -> int:
         case "adapters" if shape is not None:
             return trained_weights(shape, settings["tune"]) * BYTES_OF_A_TRAINED_WEIGHT
     return 0
+
+
+def _in_words(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def _weights(shape: Shape | None) -> int:

@@ -13,12 +13,13 @@ from rc_pipeline.catalog import Catalog, load_catalog
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.rehearsing.derived import used, write_catalog
 
+PREFIX = {"method": "prefix", "virtual_tokens": 7, "max_tokens": 300, "epochs": 3.0}
 STUDY: dict[str, Any] = {
     "title": "Mine",
     "train_on": {"sample_cosmos": "98%", "sample_trivia": "2%"},
     "evaluate_on": {"sample_cosmos/valid": "all", "sample_trivia/wikipedia-dev": 3},
     "runs": {
-        "one": {"model": "rc_tiny", "tune": {"method": "prefix", "virtual_tokens": 7, "max_tokens": 300, "epochs": 3.0}},
+        "one": {"model": "rc_tiny", "tune": PREFIX},
         "two": {"model": "rc_tiny", "train_on": {"sample_cosmos": 1000}, "tune": {"rank": 64, "batch_size": 64}},
     },
     "ablations": {

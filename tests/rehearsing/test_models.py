@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -87,7 +87,9 @@ def test_a_folder_that_is_not_there_names_its_place(tmp_path: Path) -> None:
     (write_llama2, "llama", "model-00002-of-00002.safetensors"),
     (write_chatglm2, "chatglm2", "pytorch_model-00003-of-00003.bin"),
 ])  # fmt: skip
-def test_a_shard_that_is_missing_is_named(tmp_path: Path, write, family: str, lost: str) -> None:
+def test_a_shard_that_is_missing_is_named(
+    tmp_path: Path, write: Callable[[Path], object], family: str, lost: str
+) -> None:
     folder = tmp_path / "lake" / "inbox" / "models" / "mine"
     folder.parent.mkdir(parents=True)
     write(folder)

@@ -83,7 +83,7 @@ def _result(lake: Lake, artifact: Artifact, expected: Mapping[str, bool]) -> dg.
     checks = [made.get(name) or Check(name, passed=False, description=NOT_MADE) for name in expected]
     return dg.MaterializeResult(
         metadata={
-            **{name: _shown(outcome.metadata[name], artifact) for name in _pictures_first(outcome.metadata)},
+            **{name: _shown(value, artifact) for name, value in outcome.metadata.items()},
             "from_cache": artifact.reused,
             "build_seconds": page.seconds,
             "fingerprint": page.fingerprint,
@@ -102,20 +102,11 @@ def _result(lake: Lake, artifact: Artifact, expected: Mapping[str, bool]) -> dg.
     )
 
 
-def _pictures_first(metadata: Mapping[str, JSON]) -> list[str]:
-    """Return the names with the pictures on top, where people look for them; those of a worker come sorted."""
-    return sorted(metadata, key=lambda name: not _is_picture(metadata[name]))
-
-
-def _is_picture(value: JSON) -> bool:
-    return isinstance(value, dict) and set(value) == {"image"}
-
-
 def _shown(value: JSON, artifact: Artifact) -> Any:
     """Return a value as Dagster shows it; a picture travels inside the page, since the UI serves no files."""
     if isinstance(value, dict) and set(value) == {"markdown"}:
         return dg.MetadataValue.md(str(value["markdown"]))
-    if isinstance(value, dict) and _is_picture(value):
+    if isinstance(value, dict) and set(value) == {"image"}:
         data = base64.b64encode((artifact.folder / str(value["image"])).read_bytes()).decode()
         return dg.MetadataValue.md(f"![{value['image']}](data:image/png;base64,{data})")
     if isinstance(value, dict | list):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
+
+from rc_pipeline.prediction.stopping import before_mark, marks_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -70,17 +72,23 @@ class Talk:
         return list(encoded.ids)
 
     def _pieces(self, ids: list[int]) -> Iterator[str]:
-        """Yield what is new of an answer: never half a character, nor white space that may be its end."""
+        """Yield what is new of an answer: never half a character, nor what may be its end.
+
+        It ends where answers to questions do: at the words with which the template begins another turn, too.
+        """
+        marks = marks_of(self.form, solved=False)
         written: list[int] = []
         shown = ""
         for token in self._tokens(ids):
             written.append(token)
             text = self._text(written)
-            whole = text.rstrip(HALF_A_CHARACTER).rstrip()
+            if any(mark in text for mark in marks):
+                break
+            whole = _without_begun(text.rstrip(HALF_A_CHARACTER).rstrip(), marks)
             if whole.startswith(shown) and whole != shown:
                 yield whole[len(shown) :]
                 shown = whole
-        text = self._text(written).rstrip()
+        text = before_mark(self._text(written), marks)
         if text != shown and text.startswith(shown):
             yield text[len(shown) :]
 
@@ -123,3 +131,9 @@ class Talk:
         except RowRefused as refused:
             return refused
         return None
+
+
+def _without_begun(text: str, marks: Sequence[str]) -> str:
+    """Return a text without what may be the beginning of a mark at its end."""
+    begun = (size for mark in marks for size in range(1, len(mark)) if text.endswith(mark[:size]))
+    return text[: len(text) - max(begun, default=0)].rstrip()

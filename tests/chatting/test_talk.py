@@ -107,6 +107,21 @@ def test_half_a_character_is_never_shown(bases: dict[str, tuple[str, Path]], mon
     assert list(talking.ask("where?")) == ["罗", "马", " \n 😀"]
 
 
+def test_an_answer_ends_where_the_template_begins_another_turn(
+    bases: dict[str, tuple[str, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talking = talk(bases["gpt2"], "alpaca")
+    texts = {1: "# one", 2: " ##", 3: " two ##", 4: "# Instr", 5: "uction:\nthree", 6: "four"}
+    monkeypatch.setattr(talking, "_tokens", lambda _: iter(texts))
+    monkeypatch.setattr(talking, "_text", lambda ids: "".join(texts[token] for token in ids))
+
+    assert list(talking.ask("who?")) == ["# one", " ## two"]
+    texts.pop(5)
+    assert "".join(talking.ask("who?")) == "# one ## two ### Instrfour"
+    texts.pop(6)
+    assert "".join(talking.ask("who?")) == "# one ## two ### Instr"
+
+
 def test_an_answer_that_is_stopped_is_remembered_as_far_as_it_went(bases: dict[str, tuple[str, Path]]) -> None:
     talking = talk(bases["minicpm"], "minicpm")
 

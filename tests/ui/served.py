@@ -124,6 +124,7 @@ class Ui:
     def picture(self, name: str) -> None:
         """Write what the window shows as a picture of the docs, where one is asked for."""
         if self.pictures:
+            self.page.wait_for_load_state("networkidle")
             self.page.screenshot(path=self.pictures / f"{name}.png", animations="disabled")
 
 

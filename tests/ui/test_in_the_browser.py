@@ -15,7 +15,7 @@ STAGES = (
     "raw", "tables", "passages", "instructions", "overlaps", "base_models", "adapters", "predictions", "scores",
     "reports",
 )  # fmt: skip
-UNFOLDED = ("raw", "tables", "passages", "instructions", "base_models", "adapters", "reports")
+UNFOLDED = ("instructions", "base_models", "adapters", "reports")
 STUDY = '+key:"reports/demo"'
 EDITED = "instructions/sample_trivia"
 
@@ -44,10 +44,11 @@ def test_a_study_launched_from_its_page_succeeds_step_by_step(ui, run_page):
     ui.picture("run")
 
 
-def test_the_graph_of_a_built_study_shows_its_assets(ui, run_page):
+def test_the_graph_of_a_built_study_shows_its_assets_in_green(ui, run_page):
     ui.graph(STUDY, UNFOLDED)
-    for asset in ("sample_cosmos", "rc_tiny", "demo_tuned"):
-        expect(ui.page.locator("svg").get_by_text(asset, exact=True).first).to_be_visible()
+    for asset in ("sample_cosmos", "sample_trivia", "rc_tiny", "demo_tuned", "demo"):
+        name = ui.page.get_by_text(asset, exact=True)
+        expect(ui.page.locator("svg [style*=accent-green]").filter(has=name)).to_be_visible()
     expect(ui.page.locator("svg").get_by_text("identity", exact=True)).to_have_count(0)
     ui.picture("graph")
 

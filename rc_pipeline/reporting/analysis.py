@@ -89,7 +89,9 @@ def example_table(study: Study) -> Table | None:
             ((change,), (_cut(row["gold"]),), (_cut(row["answer_a"]),), (_cut(row["answer_b"]),), (row["eval_set"],))
             for row in _spread(each, EXAMPLES_OF_EACH)
         ]
-    caption = said("Answers that {} changed; `flipped` in the warehouse has all of them.", Code(study.hero.label))
+    caption = said(
+        "Answers that {} changed; {} in the warehouse has all of them.", Code(study.hero.label), Code("flipped")
+    )
     headings = ["change", "right", "before", "after", "evaluation set"]
     return Table("examples", caption, headings, rows) if rows else None
 

@@ -45,8 +45,10 @@ h3 { font-size: 1.05rem; margin: 1.8rem 0 .4rem; }
 .abstract { margin: 0 auto; max-width: 44rem; font-size: .95rem; }
 .abstract h2 { text-align: center; font-size: 1rem; margin: 0 0 .4rem; }
 figure { margin: 1.8rem 0; }
-figure img { display: block; margin: 0 auto; max-width: 100%; height: auto; background: #fff; border-radius: .3rem;
+figure img { display: block; margin: 0 auto; width: min(100%, 32rem); height: auto; background: #fff;
+  border-radius: .3rem;
   padding: .4rem; }
+figure.wide img { width: 100%; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; margin: 0 auto; font: .82rem/1.45 system-ui, sans-serif;
   font-variant-numeric: tabular-nums; border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink); }
@@ -99,10 +101,11 @@ def _block(block: Block, names: Mapping[str, str], pictures: Path) -> str:
             return f"<p>{_text(text, names)}</p>\n"
         case Table(name=name, caption=caption):
             return f'<figure id="{name}">\n{_table(block, names)}{_caption(name, caption, names)}</figure>\n'
-        case Figure(name=name, caption=caption):
+        case Figure(name=name, caption=caption, wide=wide):
             data = base64.b64encode((pictures / f"{name}.svg").read_bytes()).decode()
             picture = f'<img alt="{escape(plain(caption))}" src="data:image/svg+xml;base64,{data}">\n'
-            return f'<figure id="{name}">\n{picture}{_caption(name, caption, names)}</figure>\n'
+            kind = ' class="wide"' if wide else ""
+            return f'<figure id="{name}"{kind}>\n{picture}{_caption(name, caption, names)}</figure>\n'
         case Query(lines=lines):
             return f"<pre><code>{escape(chr(10).join(lines))}</code></pre>\n"
         case Author():

@@ -29,7 +29,7 @@ from rc_pipeline.reporting.latex_text import latex, needs_fonts, typed
 from rc_pipeline.reporting.parts import Part
 
 # So many letters in the longest rows fit into one column of a page; what has more spans both.
-COLUMN_LETTERS = 62
+COLUMN_LETTERS = 66
 # A cell of words that is longer gets lines of its own.
 CELL_LETTERS = 34
 XELATEX = "% !TEX program = xelatex\n"
@@ -97,26 +97,24 @@ def _block(block: Block, names: Mapping[str, str]) -> str:
 
 
 def _table(table: Table, names: Mapping[str, str]) -> str:
-    shown = list(table.rows[: table.on_paper])
+    there = [at for at, heading in enumerate(table.headings) if heading not in table.on_screen]
+    headings = [table.headings[at] for at in there]
+    shown = [[row[at] for at in there] for row in table.rows[: table.on_paper]]
     lengths = [
-        max([_longest_word_or_half(heading), *(min(len(plain(row[at])), CELL_LETTERS) for row in shown)])
-        for at, heading in enumerate(table.headings)
+        max([*map(len, _lines(heading)), *(min(len(plain(row[at])), CELL_LETTERS) for row in shown)])
+        for at, heading in enumerate(headings)
     ]
     wide = sum(lengths) + 2 * len(lengths) > COLUMN_LETTERS
-    kind, head = ("table*" if wide else "table"), " & ".join(_heading(heading) for heading in table.headings)
+    kind, head = ("table*" if wide else "table"), " & ".join(_heading(heading) for heading in headings)
     rows = "".join(_row(row, names) for row in shown)
     left = len(table.rows) - len(shown)
     more = f" {left:,} more rows stand in report.html." if left else ""
-    columns = "l" * len(table.headings)
+    columns = "l" * len(headings)
     return (
-        f"\\begin{{{kind}}}[t]\n\\centering\\small\n\\rcfit{{%\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n\\toprule\n"
+        f"\\begin{{{kind}}}[t]\n\\centering\\footnotesize\n\\rcfit{{%\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n\\toprule\n"
         f"{head} \\\\\n\\midrule\n{rows}\\bottomrule\n\\end{{tabular}}}}\n"
         f"\\caption{{{_text(table.caption, names)}{more}}}\n\\end{{{kind}}}\n"
     )
-
-
-def _longest_word_or_half(heading: str) -> int:
-    return max([len(line) for line in _lines(heading)])
 
 
 def _lines(heading: str) -> list[str]:
@@ -142,9 +140,11 @@ def _row(row: Row, names: Mapping[str, str]) -> str:
 
 def _cell(cell: Text, names: Mapping[str, str]) -> str:
     text = _text(cell, names)
-    if len(plain(cell)) <= CELL_LETTERS or not isinstance(cell[0], str):
+    letters = len(plain(cell))
+    if letters <= CELL_LETTERS or not isinstance(cell[0], str):
         return text
-    return f"\\parbox[t]{{45mm}}{{\\raggedright {text}\\strut}}"
+    width = 40 if letters <= 2 * CELL_LETTERS else 58
+    return f"\\parbox[t]{{{width}mm}}{{\\raggedright {text}\\strut}}"
 
 
 def _text(text: Text, names: Mapping[str, str]) -> str:

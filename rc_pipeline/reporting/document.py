@@ -74,14 +74,15 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; paper has room for `on_paper` of its rows."""
+    """A table; paper has room for `on_paper` of its rows, and none for the columns that are `on_screen`."""
 
     name: str
     caption: Text
     headings: Sequence[str]
     rows: Sequence[Row]
     detail: bool = False
-    on_paper: int = 14
+    on_paper: int = 12
+    on_screen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rc_pipeline.reporting.scoreboard import Score
 from rc_pipeline.reporting.study import Study, read_prompts, read_recall
 from rc_pipeline.reporting.ways import wordings_of
 
-MOST_BARS, MOST_WORDINGS = 12, 8
+MOST_BARS, MOST_WORDINGS = 7, 8
 
 
 def draw(study: Study, flips: Sequence[Flips], folder: Path) -> dict[str, Figure]:
@@ -27,7 +27,7 @@ def draw(study: Study, flips: Sequence[Flips], folder: Path) -> dict[str, Figure
 
 def _scores(study: Study, folder: Path) -> Figure:
     runs = list(study.contenders) if len(study.contenders) <= MOST_BARS else study.main[:MOST_BARS]
-    columns = study.columns if len(study.columns) <= 2 * pictures.PANELS_ACROSS else study.firsts
+    columns = study.columns if len(study.columns) <= pictures.PANELS_ACROSS else study.firsts
     pictures.draw_scores(study.board, runs, columns, folder, "score-bars")
     return Figure("score-bars", ("Scores with their 95 % intervals.",), wide=True)
 

@@ -30,23 +30,19 @@ def sized(study: Study) -> Text:
     return said("{} of {} on {}", *told)
 
 
-def gain(one: Comparison, *, names: bool = True) -> Text:
-    """Return what a second run does to a score, and whether that is more than chance."""
+def gain(one: Comparison) -> Text:
+    """Return what a second run does to a score."""
     a, b = (figure(comparison_id(one, side), getattr(one, side), ".1f") for side in ("a", "b"))
-    measure = Column(one.eval_set, one.metric).name
     change = 0.0 if one.difference is None else round(one.difference, 1)
-    sure = f"{difference_told(one)}"
     verb = "raises" if change > 0 else "lowers" if change < 0 else "leaves"
-    text = said(f"{verb} {{}} from {{}} to {{}} ({{}}{{}}{{}}){sure}", measure, a, b, difference(one),
-                ", p " if one.p_corrected is not None else "", _p(one))  # fmt: skip
-    return said("{} {}", Code(one.label_b), text) if names else text
+    comma = ", p " if one.p_corrected is not None else ""
+    measure = Column(one.eval_set, one.metric).name
+    return said(f"{verb} {{}} from {{}} to {{}} ({{}}{{}}{{}})", measure, a, b, difference(one), comma, _p(one))
 
 
-def difference_told(one: Comparison) -> str:
-    """Return what to add to a difference that chance may explain."""
-    if one.p_corrected is None:
-        return ""
-    return "" if one.p_corrected < SIGNIFICANT else ", which chance may explain"
+def is_sure(one: Comparison) -> bool:
+    """Tell whether a difference is more than chance would make."""
+    return one.p_corrected is not None and one.p_corrected < SIGNIFICANT
 
 
 def _p(one: Comparison) -> Text:
@@ -56,13 +52,21 @@ def _p(one: Comparison) -> Text:
     return (piece,) if one.p_corrected < 0.001 else said("= {}", piece)
 
 
-def before_and_after(study: Study) -> Text:
+def before_and_after(study: Study, most: int = MOST_SENTENCES) -> Text:
     """Return what tuning does to the run that the text follows."""
-    gains = study.gains()[:MOST_SENTENCES]
+    gains = study.gains()
     if not gains or study.before_hero is None:
         return best_runs(study)
-    told = [gain(one, names=False) for one in gains]
-    return said("Against {}, tuning ({}) {}.", Code(study.before_hero.label), Code(study.hero.label), listed(told))
+    sure = [one for one in gains if is_sure(one) or one.p_corrected is None][:most]
+    unsure = [one for one in gains if one not in sure and not is_sure(one)][:most]
+    chance = ", no more than chance may do."
+    against, hero = Code(study.before_hero.label), Code(study.hero.label)
+    told = [said("{} by {}", Column(one.eval_set, one.metric).name, difference(one)) for one in unsure]
+    return sentences(
+        said("Against {}, tuning ({}) {}.", against, hero, listed([gain(one) for one in sure])) if sure else (),
+        said("It changes {}{}", listed(told), chance) if told and sure else (),
+        said("Against {}, tuning ({}) changes {}{}", against, hero, listed(told), chance) if told and not sure else (),
+    )  # fmt: skip
 
 
 def best_runs(study: Study) -> Text:
@@ -99,7 +103,7 @@ def of_ablations(study: Study) -> Text:
     first = study.columns[0]
     own = [one for one in study.comparisons if one.kind == ABLATION and (one.eval_set, one.metric) == (
         first.eval_set, first.metric)]  # fmt: skip
-    sure = [one for one in own if one.p_corrected is not None and one.p_corrected < SIGNIFICANT]
+    sure = [one for one in own if is_sure(one)]
     if not own:
         return ()
     told = [said("{} by {}", Code(one.label_b), difference(one)) for one in sure[:MOST_SENTENCES]]
@@ -119,7 +123,7 @@ def of_models(study: Study) -> Text:
     first = study.columns[0]
     own = [one for one in study.comparisons if one.kind == MODELS and (one.eval_set, one.metric) == (
         first.eval_set, first.metric)]  # fmt: skip
-    sure = [one for one in own if one.p_corrected is not None and one.p_corrected < SIGNIFICANT]
+    sure = [one for one in own if is_sure(one)]
     if not own:
         return ()
     all_, apart = (Num(f"study/{study.name}:{name}", str(len(found)), len(found))
@@ -148,7 +152,7 @@ def abstract(study: Study) -> tuple[Paragraph, ...]:
     """Return the study in a few sentences."""
     return (
         Paragraph(sentences((study.description,) if study.description else (),
-                            said("This report compares {}.", sized(study)), before_and_after(study),
+                            said("This report compares {}.", sized(study)), before_and_after(study, 2),
                             robustness(study))),
     )  # fmt: skip
 
@@ -167,7 +171,7 @@ def robustness(study: Study) -> Text:
 def conclusion(study: Study) -> tuple[Paragraph, ...]:
     """Return what can be said in the end."""
     gains = study.gains()
-    sure = [one for one in gains if one.p_corrected is not None and one.p_corrected < SIGNIFICANT]
+    sure = [one for one in gains if is_sure(one)]
     better = [one for one in sure if _improves(one)]
     verdict: Text
     if not gains:
@@ -179,7 +183,7 @@ def conclusion(study: Study) -> tuple[Paragraph, ...]:
                      for name, found in (("gains_sure", better), ("gains", gains)))  # fmt: skip
         verdict = said("Tuning improves {} of {} scores by more than chance would.", count, of)
     return (
-        Paragraph(sentences(verdict, of_ablations(study) if study.gains() else (),
+        Paragraph(sentences(verdict,
                             ("Every number above can be walked back to the rows, the template and the weights that it "
                              "comes from.",))),
     )  # fmt: skip

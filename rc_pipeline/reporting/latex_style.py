@@ -15,7 +15,8 @@ STYLE = r"""% Two columns for reports of rc-pipeline; used where there is no acl
   \RequirePackage[scaled=0.9]{helvet}
 \else
   \RequirePackage{fontspec}
-  \IfFontExistsTF{TeX Gyre Termes}{\setmainfont{TeX Gyre Termes}}{}
+  \IfFontExistsTF{TeX Gyre Termes}{\setmainfont{TeX Gyre Termes}}{%
+    \IfFontExistsTF{Liberation Serif}{\setmainfont{Liberation Serif}}{}}
 \fi
 \RequirePackage{natbib}
 \RequirePackage{xcolor}
@@ -39,18 +40,21 @@ STYLE = r"""% Two columns for reports of rc-pipeline; used where there is no acl
   \ifdim\wd\@tempboxa>\hsize{\small #1: #2\par}\else\hbox to\hsize{\hfil\box\@tempboxa\hfil}\fi}
 \setcitestyle{round,authoryear,aysep={,},yysep={;},notesep={, }}
 \bibliographystyle{plainnat}
-\setlength{\bibsep}{2pt plus 1pt}
-\renewcommand{\bibfont}{\small}
+\setlength{\bibsep}{1.5pt plus 1pt}
+\setlength{\textfloatsep}{12pt plus 2pt minus 4pt}
+\setlength{\dbltextfloatsep}{12pt plus 2pt minus 4pt}
+\renewcommand{\bibfont}{\footnotesize}
 """
 
 PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
-\IfFileExists{acl.sty}{\usepackage{acl}}{\usepackage{rc-paper}}
+\IfFileExists{acl.sty}{\usepackage{acl}\def\rcfonts{\usepackage{times}}}{\usepackage{rc-paper}\def\rcfonts{}}
 \usepackage{graphicx}
 \usepackage{booktabs}
 \usepackage{iftex}
 \ifPDFTeX
   \usepackage[T1]{fontenc}
   \usepackage[utf8]{inputenc}
+  \rcfonts
 \fi
 \IfFileExists{microtype.sty}{\usepackage{microtype}}{}
 \makeatletter

@@ -29,10 +29,10 @@ def latex(text: str) -> str:
 def typed(text: str) -> str:
     """Return a name as it is typed, which may break at its joints."""
     letters = []
-    for letter in text:
+    for letter, following in zip(text, text[1:] + " ", strict=True):
         # Two hyphens are no dash here.
         letters.append("-{}" if letter == "-" else _letter(letter))
-        if letter in BREAK_AFTER:
+        if letter in BREAK_AFTER and following not in BREAK_AFTER:
             letters.append(r"\allowbreak{}")
     return rf"\texttt{{{''.join(letters)}}}"
 

@@ -146,7 +146,7 @@ def data_table(study: Study) -> Table:
         Code(study.hero.label),
     )
     headings = ["evaluation set", "questions", "passage words", "prompt tokens", "cut, %"]
-    return Table("data", caption, headings, rows)
+    return Table("data", caption, headings, rows, on_paper=6)
 
 
 def _number(value: object) -> float | None:

@@ -37,7 +37,7 @@ CURVES = (
 )
 # Once round, the same lines come again with marks on them.
 MARKS = ("", "o", "s", "^", "x")
-PANELS_ACROSS = 3
+PANELS_ACROSS = 4
 FAINT_CURVES_UP_TO = 3
 SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "rc_pipeline", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 7.0,
@@ -56,7 +56,7 @@ def draw_scores(
     """Draw one panel a column of the score table: a bar for each run, with its interval."""
     across = min(PANELS_ACROSS, len(columns))
     down = -(-len(columns) // across)
-    with drawing(PAGE, down * (0.55 + 0.2 * len(contenders)) + 0.3) as figure:
+    with drawing(PAGE, down * (0.65 + 0.2 * len(contenders)) + 0.3) as figure:
         panels = figure.subplots(down, across, sharey=True, squeeze=False).flat
         for at, panel in enumerate(panels):
             if at < len(columns):
@@ -126,7 +126,8 @@ def _bars(panel: Axes, board: Scoreboard, contenders: Sequence[Contender], colum
         )
         panel.errorbar(score.value, row, xerr=spread, fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.8)
         panel.text(score.high + right * 0.02, row, f"{score.value:.1f}", va="center", color=INK)
-    panel.set_title(f"{column.eval_set}\n{column.metric_name}, %")
+    of, _, split = column.eval_set.partition("/")
+    panel.set_title(f"{of}/\n{split}\n{column.metric_name}, %")
     panel.set_xlim(0, right * 1.17)
     panel.set_ylim(len(contenders) - 0.5, -0.5)
     panel.set_yticks(range(len(contenders)), [one.label for one in contenders])

@@ -39,7 +39,8 @@ def difference_table(name: str, caption: str, comparisons: Sequence[Comparison])
     clean = any(one.clean_n not in {None, one.n} for one in comparisons)
     headings = ["run", "against", "measure", "value", "difference", "better", "worse", "p", "detectable"]
     rows = [_difference_row(one)[: None if clean else len(headings)] for one in comparisons]
-    return Table(name, (caption,), headings + ["unseen difference"] * clean, rows) if rows else None
+    headings += ["unseen difference"] * clean
+    return Table(name, (caption,), headings, rows, on_paper=8) if rows else None
 
 
 def seed_table(board: Scoreboard, contenders: Sequence[Contender]) -> Table | None:
@@ -84,7 +85,8 @@ def ablation_tables(board: Scoreboard, contenders: Sequence[Contender], columns:
         ]  # fmt: skip
         caption = said("Variants of {}, and what each changes.", Code(parent))
         headings = ["run", "change", *(column.name for column in columns)]
-        tables.append(Table(f"ablation-{len(tables) + 1}", caption, headings, rows))
+        # The first has room on paper; a study may vary any number of runs.
+        tables.append(Table(f"ablation-{len(tables) + 1}", caption, headings, rows, bool(tables), on_paper=10))
     return tables
 
 
@@ -104,7 +106,7 @@ def training_table(contenders: Sequence[Contender], training: Mapping[str, Train
     caption = (
         "Tokens are those that the model read, prompts included. Final loss is the mean over the last 5 % of the curve."
     )
-    return Table("training", (caption,), headings, rows, on_paper=8) if rows else None
+    return Table("training", (caption,), headings, rows, on_paper=6, on_screen=("tuning",)) if rows else None
 
 
 def contender_table(contenders: Sequence[Contender]) -> Table:
@@ -115,7 +117,7 @@ def contender_table(contenders: Sequence[Contender]) -> Table:
         for one in contenders
     ]
     headings = ["run", "model", "prompt", "tuned", *(["about"] if titled else [])]
-    return Table("runs", ("The runs of the study.",), headings, rows)
+    return Table("runs", ("The runs of the study.",), headings, rows, on_paper=9, on_screen=("about",))
 
 
 def comparison_table(

@@ -60,7 +60,7 @@ def wording_table(board: Scoreboard, contenders: Sequence[Contender]) -> Table |
                 )
     headings = ["run", "measure", "usual template", "held-out templates", "mean", "standard deviation", "spread",
                 "worst", "which is"]  # fmt: skip
-    return Table("wordings", (WORDINGS,), headings, rows, on_paper=10) if rows else None
+    return Table("wordings", (WORDINGS,), headings, rows, on_paper=6) if rows else None
 
 
 def wordings_of(board: Scoreboard, one: Contender, base: Column) -> dict[str, float]:
@@ -81,7 +81,7 @@ def probe_table(board: Scoreboard, contenders: Sequence[Contender]) -> Table | N
             if way in PROBES:
                 rows += _probed(board, one, base, column, way)
     headings = ["run", "measure", "probe", "n", "as it is", "probed", "difference"]
-    return Table("probes", (PROBED,), headings, rows, on_paper=10) if rows else None
+    return Table("probes", (PROBED,), headings, rows, on_paper=6) if rows else None
 
 
 def _asked_otherwise(board: Scoreboard) -> Iterator[tuple[Column, str, Column]]:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 FOLDER = "judgements"
 MODEL, PERSON = "model", "person"
 TEXT = (
-    "judgement", "kind", "by", "judge", "prompt", "eval_set", "key", "instruction_id", "cluster", "run_a", "run_b",
-    "answer_a", "answer_b", "outcome", "favours", "reply", "reply_swapped", "predictions_a", "predictions_b",
-    "instructions",
+    "judgement", "kind", "judged_by", "judge", "prompt", "eval_set", "key", "instruction_id", "cluster",
+    "run_a", "run_b", "answer_a", "answer_b", "outcome", "favours", "reply", "reply_swapped",
+    "predictions_a", "predictions_b", "instructions",
 )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ class Author:
         """Return the rows that say what was found, and of which content."""
         of, now = self.contents, datetime.now(UTC)
         about = {
-            "judgement": self.name, "kind": self.kind, "by": self.by, "judge": judge or self.judge,
+            "judgement": self.name, "kind": self.kind, "judged_by": self.by, "judge": judge or self.judge,
             "prompt": self.prompt, "seed": self.seed, "eval_set": of.eval_set, "judged_at": now,
             "instructions": of.instructions,
         }  # fmt: skip

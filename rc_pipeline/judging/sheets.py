@@ -77,9 +77,7 @@ def write_sheet(sheet: Sheet, items: Sequence[Item], out: Path, lake: Path, *, b
         said = reversed(item.answers) if shown.swapped else item.answers
         texts = [item.question, item.passage, " | ".join(item.accepted), *said]
         writer.writerow([name, *map(harmless, texts), "", ""])
-    write_atomically(
-        _key_file(lake, sheet.name), json.dumps(asdict(sheet)).encode()
-    )
+    write_atomically(_key_file(lake, sheet.name), json.dumps(asdict(sheet)).encode())
     write_atomically(out, table.getvalue().encode("utf-8-sig" if bom else "utf-8", "replace"))
 
 

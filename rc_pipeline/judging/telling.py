@@ -21,7 +21,9 @@ def summary(frame: pl.DataFrame, fresh: pl.Expr | None) -> dict[str, Any]:
     first = frame.row(0, named=True)
     scored = frame.clear() if fresh is None else frame.filter(fresh)
     unreadable = scored.filter(pl.col("outcome") == UNREADABLE).select("reply", "reply_swapped")
-    about = {name: first[name] for name in ("judgement", "kind", "by", "prompt", "seed", "eval_set", "run_a", "run_b")}
+    about = {
+        name: first[name] for name in ("judgement", "kind", "judged_by", "prompt", "seed", "eval_set", "run_a", "run_b")
+    }
     tally = pairwise(scored) if first["kind"] == "pairs" else graded(scored)
     return about | {
         "judges": sorted(set(frame["judge"])),

@@ -9,7 +9,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,8 +21,13 @@ from rc_pipeline.commands.ahead import ahead
 from rc_pipeline.commands.entry import open_lake, reported
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.locks import held
-from rc_pipeline.lake.planner import Cached
+from rc_pipeline.lake.planner import Cached, Planner
 from rc_pipeline.lineage import Lineage, load_lineage
+
+if TYPE_CHECKING:
+    from rc_pipeline.catalog import Catalog
+    from rc_pipeline.rehearsing.datasets import Data
+    from rc_pipeline.rehearsing.models import StandIn
 
 # What is worth having again the next time; no study can be called so.
 KNOWN, BEGINNINGS = "_known", "_beginnings"
@@ -78,36 +85,43 @@ def _stage(rehearsals: Path, study: str, *, keep: bool) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class _StandIns:
+    """What a rehearsal reads and loads in place of the study's datasets and models."""
+
+    data: dict[str, Data]
+    models: dict[str, StandIn]
+
+    def configs(self) -> dict[str, Path | None]:
+        """Return where the models that are replaced have their config.json."""
+        return {name: model.real for name, model in self.models.items() if model.tiny is not None}
+
+    def in_words(self) -> Iterator[str]:
+        """Yield a line for each."""
+        for name, data in self.data.items():
+            yield f"data    {name:20} {data.says or 'as it is, fewer rows'}"
+        for name, model in self.models.items():
+            how = "as it is"
+            if model.tiny is not None:
+                whose = "its own" if model.own_tokenizer else "another"
+                how = f"random, {model.tiny.weights / 1e6:.1f} million weights; {whose} tokenizer"
+            yield f"model   {name:20} {how}"
+
+
 def _rehearsed(lineage: Lineage, lake: Lake, study: str, rows: int, folder: Path) -> list[Finding]:
     from rc_pipeline.rehearsing import findings
-    from rc_pipeline.rehearsing.cutting import cut
-    from rc_pipeline.rehearsing.datasets import data_of
-    from rc_pipeline.rehearsing.derived import used, write_catalog
-    from rc_pipeline.rehearsing.models import stand_in
+    from rc_pipeline.rehearsing.derived import write_catalog
     from rc_pipeline.rehearsing.real_run import disk
     from rc_pipeline.rehearsing.running import rehearse_all
 
-    catalog, planner = lineage.catalog, lake.planner()
-    datasets, models = used(catalog, study)
-    made, kept = folder / "made", folder.parent
-
-    def shorten(path: Path, fmt: str) -> Path:
-        return cut(path, fmt, kept / BEGINNINGS, click.echo)
-
-    inputs = {name: data_of(catalog, name, planner, made / "data", shorten) for name in datasets}
-    tiny = {name: stand_in(catalog, name, planner, made / "models", kept / KNOWN) for name in models}
-    for name, data in inputs.items():
-        click.echo(f"data    {name:20} {data.says or 'as it is, fewer rows'}")
-    for name, model in tiny.items():
-        how = "as it is" if model.tiny is None else (
-            f"random, {model.tiny.weights / 1e6:.1f} million weights; "
-            f"{'its own' if model.tiny.own_tokenizer else 'another'} tokenizer"
-        )  # fmt: skip
-        click.echo(f"model   {name:20} {how}")
+    planner, keys = lake.planner(), lineage.study(study)
+    parts = _stand_ins(lineage.catalog, planner, study, folder)
+    for line in parts.in_words():
+        click.echo(line)
     write_catalog(
-        catalog, study, folder / "catalog", rows=rows,
-        datasets={name: data.changes for name, data in inputs.items()},
-        models={name: model.changes for name, model in tiny.items()},
+        lineage.catalog, study, folder / "catalog", rows=rows,
+        datasets={name: data.changes for name, data in parts.data.items()},
+        models={name: model.changes for name, model in parts.models.items()},
     )  # fmt: skip
     small = load_lineage(folder / "catalog", folder / "lake")
     with _apart():
@@ -117,27 +131,37 @@ def _rehearsed(lineage: Lineage, lake: Lake, study: str, rows: int, folder: Path
             Lake(folder / "lake", small.graph), small.study(study), STAGES,
             lambda state, key, seconds: click.echo(f"{state:7} {key}  {seconds:.1f} s"),
         )  # fmt: skip
-    stood_in = {name for name, model in tiny.items() if not model.own_tokenizer}
-    unreal = {name for name, data in inputs.items() if not data.real}
-    for key in lineage.study(study):
+    for key in keys:
         if key.startswith("adapters/") and not isinstance(planner.state(key), Cached):
-            real = tiny[catalog.runs[key.partition("/")[2]].model].real
-            config = None if real is None else real / "config.json"
-            click.echo(f"ahead   {key}  {ahead(lineage.graph[key], planner, config).in_words()}")
+            real = parts.configs().get(lineage.catalog.runs[key.partition("/")[2]].model)
+            words = ahead(lineage.graph[key], planner, real and real / "config.json").in_words()
+            click.echo(f"ahead   {key}  {words}")
+    stood_in = {name for name, model in parts.models.items() if not model.own_tokenizer}
     return [
-        *(data.finding for data in inputs.values() if data.finding is not None),
-        *(finding for model in tiny.values() for finding in model.findings),
+        *(data.finding for data in parts.data.values() if data.finding is not None),
+        *(finding for model in parts.models.values() for finding in model.findings),
         *findings.errors(done, small.graph, small.catalog, stood_in),
         *findings.unfit(done, small.catalog, stood_in),
         *findings.quarantined(done, small.graph),
-        *findings.failed_checks(done, small.graph, unreal),
-        disk(
-            planner,
-            lineage.study(study),
-            lake.root,
-            {name: model.real for name, model in tiny.items() if model.tiny is not None},
-        ),
+        *findings.failed_checks(done, small.graph, {name for name, data in parts.data.items() if not data.real}),
+        disk(planner, keys, lake.root, parts.configs()),
     ]
+
+
+def _stand_ins(catalog: Catalog, planner: Planner, study: str, folder: Path) -> _StandIns:
+    from rc_pipeline.rehearsing.cutting import cut
+    from rc_pipeline.rehearsing.datasets import data_of
+    from rc_pipeline.rehearsing.derived import used
+    from rc_pipeline.rehearsing.models import stand_in
+
+    def shorten(path: Path, fmt: str) -> Path:
+        return cut(path, fmt, folder.parent / BEGINNINGS, click.echo)
+
+    datasets, models = used(catalog, study)
+    return _StandIns(
+        {name: data_of(catalog, name, planner, folder / "data", shorten) for name in datasets},
+        {name: stand_in(catalog, name, planner, folder / "models", folder.parent / KNOWN) for name in models},
+    )
 
 
 @contextmanager
@@ -145,12 +169,8 @@ def _apart() -> Iterator[None]:
     """Keep the work of a rehearsal on the CPU, off the network, and out of the user's records."""
     before = dict(os.environ)
     # One thread is faster than several for models as small as these.
-    os.environ |= {
-        "CUDA_VISIBLE_DEVICES": "",
-        "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",
-    }
+    os.environ |= {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+    os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     # It warns of a faster product in 4 bits that it does not find.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

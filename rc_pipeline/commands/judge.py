@@ -126,14 +126,11 @@ def read(files: tuple[Path, ...], *, as_json: bool) -> None:
 @reported
 def show(*, as_json: bool) -> None:
     """Show what all judgements come to that were made so far."""
-    import polars as pl
-
     from rc_pipeline.judging import records, telling
 
     lake = open_lake()[1]
     told = []
-    for path in records.files(lake.root):
-        frame = pl.read_parquet(path)
+    for frame in records.read_all(lake.root):
         first = frame.row(0, named=True)
         today, _ = _today(lake, [run for run in (first["run_a"], first["run_b"]) if run], first["eval_set"])
         told.append(telling.summary(frame, records.is_fresh(today.contents) if today else None))

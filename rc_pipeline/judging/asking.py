@@ -12,7 +12,8 @@ from rc_pipeline.endpoints.endpoint import Endpoint, EndpointFailed
 from rc_pipeline.lake.canonical import sha256_json
 from rc_pipeline.lake.durable import write_atomically
 
-JUDGE_TOKENS = 1024
+# Room to reason in, and yet less than the whole context of a small model.
+JUDGE_TOKENS = 2048
 SAID_EVERY = 100
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,9 +85,17 @@ def write(frame: pl.DataFrame, name: str, lake: Path) -> Path:
     return path
 
 
-def files(lake: Path) -> list[Path]:
-    """Return the files of judgements there are."""
-    return sorted((lake / FOLDER).glob("*.parquet"))
+def read_all(lake: Path) -> Iterator[pl.DataFrame]:
+    """Yield every file of judgements."""
+    import polars as pl
+
+    for path in sorted((lake / FOLDER).glob("*.parquet")):
+        try:
+            frame = pl.read_parquet(path).select(as_frame([]).columns)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise ValueError(f"{path}: no file of judgements ({error}); delete it, and judge again") from error
+        if frame.height:
+            yield frame
 
 
 def is_fresh(today: Contents) -> pl.Expr:

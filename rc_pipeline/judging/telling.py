@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rc_pipeline.judging.replies import grade_of, verdict_of
 from rc_pipeline.judging.tallies import graded, pairwise
 from rc_pipeline.judging.verdicts import UNREADABLE
 from rc_pipeline.xray.visible import shortened, visible
@@ -20,7 +21,8 @@ def summary(frame: pl.DataFrame, fresh: pl.Expr | None) -> dict[str, Any]:
 
     first = frame.row(0, named=True)
     scored = frame.clear() if fresh is None else frame.filter(fresh)
-    unreadable = scored.filter(pl.col("outcome") == UNREADABLE).select("reply", "reply_swapped")
+    unreadable = scored.filter(pl.col("outcome") == UNREADABLE).select("reply", "reply_swapped").head(1)
+    understood = verdict_of if first["kind"] == "pairs" else grade_of
     about = {
         name: first[name] for name in ("judgement", "kind", "judged_by", "prompt", "seed", "eval_set", "run_a", "run_b")
     }
@@ -30,7 +32,7 @@ def summary(frame: pl.DataFrame, fresh: pl.Expr | None) -> dict[str, Any]:
         "judgements": frame.height,
         "stale": frame.height - scored.height,
         **asdict(tally),
-        "unreadable_reply": unreadable.row(0)[0] if unreadable.height else None,
+        "unreadable_reply": next((said for row in unreadable.rows() for said in row if understood(said) is None), None),
     }
 
 

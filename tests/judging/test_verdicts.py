@@ -11,7 +11,7 @@ from made import CATALOG, item
 
 from rc_pipeline.judging.cards import read_card
 from rc_pipeline.judging.items import Contents
-from rc_pipeline.judging.records import Author, as_frame
+from rc_pipeline.judging.records import Author, as_frame, read_all, write
 from rc_pipeline.judging.tallies import graded, mean_of, pairwise
 from rc_pipeline.judging.telling import lines, summary
 from rc_pipeline.judging.verdicts import Verdict, judge_grades, judge_pairs
@@ -114,11 +114,21 @@ def test_grades_are_read_and_an_unreadable_reply_is_counted_and_shown():
 
 
 def test_with_no_readable_reply_there_is_no_score():
-    verdicts = judge_pairs(PAIRS, [item()], lambda _: ["no", "no"])
+    verdicts = judge_pairs(PAIRS, [item()], lambda _: [says("A"), "no idea"])
     table = frame(verdicts)
     told = summary(table, table["key"].is_not_null())
     assert (told["win_rate"], told["inconsistent"]) == (None, None)
     assert "unreadable 1" in "\n".join(lines(told))
+    assert told["unreadable_reply"] == "no idea"
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 and no more"])
+def test_a_damaged_file_of_judgements_is_named(tmp_path, damage):
+    path = write(frame([Verdict(item(), "win")]), "abc", tmp_path)
+    assert len(list(read_all(tmp_path))) == 1
+    path.write_bytes(damage)
+    with pytest.raises(ValueError, match=re.escape(f"{path}: no file of judgements")):
+        list(read_all(tmp_path))
 
 
 def test_a_later_judgement_takes_the_place_of_the_same_judges_earlier_one_only():

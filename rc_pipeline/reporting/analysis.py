@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES_OF_EACH = 3
 ANSWER_LETTERS = 48
-MOST_SLICES_OF_A_SET = 8
+MOST_SLICES_OF_A_SET = 6
 
 
 def slice_table(study: Study) -> Table | None:
@@ -37,7 +37,7 @@ def slice_table(study: Study) -> Table | None:
             label = name.replace("_", " ").replace("=", ": ")
             rows.append(((column.name,), (label,), (figure(where[-1] + "n", n, ","),), *cells))
     headings = ["measure", "part", "n", *(one.label for one in runs), *(["change"] if len(runs) == 2 else [])]
-    return Table("parts", ("Scores by the kind of question.",), headings, rows, on_paper=12) if rows else None
+    return Table("parts", ("Scores by the kind of question.",), headings, rows, on_paper=10) if rows else None
 
 
 def _slices(study: Study, one: Contender, eval_set: str, metric: str) -> dict[str, tuple[float, int]]:

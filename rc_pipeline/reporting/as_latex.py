@@ -31,7 +31,7 @@ from rc_pipeline.reporting.parts import Part
 # So many letters in the longest rows fit into one column of a page; what has more spans both.
 COLUMN_LETTERS = 66
 # A cell of words that is longer gets lines of its own.
-CELL_LETTERS = 34
+CELL_LETTERS = 40
 XELATEX = "% !TEX program = xelatex\n"
 
 

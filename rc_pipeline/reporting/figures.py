@@ -83,8 +83,9 @@ def _ablations(study: Study, folder: Path) -> Figure | None:
         if of is None:
             continue
         variants = [one for one in study.contenders if one.ablation_of == parent]
-        for setting in dict.fromkeys(name for one in variants if len(names := varied(one, of)) == 1 for name in names):
-            points = _points([of, *(one for one in variants if list(varied(one, of)) == [setting])], setting)
+        settings = {one.label: _setting(one, of) for one in variants}
+        for setting in dict.fromkeys(each for each in settings.values() if each):
+            points = _points([of, *(one for one in variants if settings[one.label] == setting)], setting)
             series = {}
             for column in study.firsts:
                 scores = [(told, study.board.scores.get((one.run, column))) for told, one in points]
@@ -97,6 +98,12 @@ def _ablations(study: Study, folder: Path) -> Figure | None:
                     "ablation-curve", said("What {} changes in {}, with 95 % intervals.", shown, Code(of.label))
                 )
     return None
+
+
+def _setting(variant: Contender, of: Contender) -> str | None:
+    """Return the one setting that a variant changes; the scale of an adapter follows its rank by itself."""
+    names = list(varied(variant, of))
+    return names[-1] if len(names) == 1 or names == ["tune.alpha", "tune.rank"] else None
 
 
 def _points(runs: Sequence[Contender], setting: str) -> list[tuple[str, Contender]]:

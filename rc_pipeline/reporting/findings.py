@@ -110,9 +110,9 @@ def of_ablations(study: Study) -> Text:
     rest = len(own) - len(sure)
     counted = Num(f"study/{study.name}:ablations_within_chance", str(rest), rest)
     return sentences(
-        said("On {}, {} more than chance would.", first.name,
-             said("these variants differ from the run that they vary: {},", listed(told)) if len(told) > 1
-             else said("{} differs from the run that it varies,", listed(told))) if sure else (),
+        said("On {}, these variants differ from the run that they vary by more than chance: {}." if len(told) > 1
+             else "On {}, one variant differs from the run that it varies by more than chance: {}.",
+             first.name, listed(told)) if told else (),
         said("{} of the variants {} within what chance may do.", counted, "stays" if rest == 1 else "stay")
         if rest else (),
     )  # fmt: skip

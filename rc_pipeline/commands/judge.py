@@ -159,7 +159,7 @@ def _judge(  # noqa: PLR0913 - by name, all of them
     from rc_pipeline.judging.asking import Judge, judge_at
     from rc_pipeline.judging.cards import read_card
     from rc_pipeline.judging.items import drawn
-    from rc_pipeline.judging.requests import settings_digest
+    from rc_pipeline.judging.requests import words_digest
     from rc_pipeline.judging.verdicts import judge_grades, judge_pairs
 
     lineage, lake = open_lake()
@@ -171,9 +171,7 @@ def _judge(  # noqa: PLR0913 - by name, all of them
     subject = _subject(lake, runs, eval_set)
     desk = Judge(asked, lake.root / "cache" / "judges", seed, at_once, lambda line: click.echo(line, err=True))
     found = (judge_pairs if kind == "pairs" else judge_grades)(card, drawn(subject.items(), seed, rows), desk.ask)
-    author = records.Author(
-        kind, records.MODEL, asked.name, f"{prompt}@{settings_digest(card)}", seed, subject.contents
-    )
+    author = records.Author(kind, records.MODEL, asked.name, f"{prompt}@{words_digest(card)}", seed, subject.contents)
     frame = records.as_frame(author.rows(found))
     records.write(frame, author.name, lake.root)
     told = telling.summary(frame, records.is_fresh(subject.contents))

@@ -40,6 +40,6 @@ def _fenced(name: str, text: str, mark: str) -> str:
     return f"<<<{name} {mark}>>>\n{harmless}\n<<<end of {name} {mark}>>>"
 
 
-def settings_digest(card: JudgeCard) -> str:
+def words_digest(card: JudgeCard) -> str:
     """Return what tells the words of one judge from another's."""
     return sha256_json([card.kind, card.prompt])[:16]

@@ -78,7 +78,7 @@ def fit_into_memory(
         model.activation_checkpointing_enable()
     if model.device.type == "cpu":
         tokens = min(tokens, cached_tokens(model.config.hidden_size))
-    return max(tokens, *lengths)
+    return max(tokens, max(lengths))
 
 
 def cached_tokens(width: int) -> int:

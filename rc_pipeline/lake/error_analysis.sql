@@ -168,3 +168,15 @@ FROM wrong;
 CREATE VIEW trivia_error_kinds AS
 SELECT *, percent(n, sum(n) OVER (PARTITION BY run, eval_set)) AS percent
 FROM (SELECT run, eval_set, kind, count(*) AS n FROM trivia_errors GROUP BY ALL);
+
+-- Judgements by models and people; a stale one is of other answers than those of the view predictions.
+CREATE VIEW judgements AS
+WITH now AS (
+    SELECT asset, content, inputs ->> '$.needs.instructions.content' AS asked FROM lineage WHERE stage = 'predictions'
+)
+SELECT j.*, NOT coalesce(
+    a.content = j.predictions_a AND a.asked = j.instructions
+    AND (j.run_b IS NULL OR b.content = j.predictions_b), false) AS stale
+FROM judgement_rows j
+LEFT JOIN now a ON a.asset = 'predictions/' || j.run_a || '/' || j.eval_set
+LEFT JOIN now b ON b.asset = 'predictions/' || j.run_b || '/' || j.eval_set;

@@ -32,6 +32,12 @@ SHARED_VIEWS = {
     "n BIGINT, a DOUBLE, b DOUBLE, difference DOUBLE, low DOUBLE, high DOUBLE, p_corrected DOUBLE",
     "flipped": "study VARCHAR, run_a VARCHAR, run_b VARCHAR, eval_set VARCHAR, key VARCHAR, row_id VARCHAR, "
     "change VARCHAR",
+    # What `rc-pipeline judge` writes, outside of the store; the view `judgements` adds whether a row is stale.
+    "judgement_rows": "judgement VARCHAR, kind VARCHAR, judged_by VARCHAR, judge VARCHAR, prompt VARCHAR, "
+    "eval_set VARCHAR, key VARCHAR, instruction_id VARCHAR, cluster VARCHAR, run_a VARCHAR, run_b VARCHAR, "
+    "answer_a VARCHAR, answer_b VARCHAR, outcome VARCHAR, favours VARCHAR, reply VARCHAR, reply_swapped VARCHAR, "
+    "predictions_a VARCHAR, predictions_b VARCHAR, instructions VARCHAR, grade TINYINT, "
+    "seed BIGINT, judged_at TIMESTAMPTZ",
     "quarantine": "dataset VARCHAR, split VARCHAR, source_file VARCHAR, source_line BIGINT, reason VARCHAR",
 }
 
@@ -89,16 +95,19 @@ class CannotBeMade(ValueError):
         self.name, self.reason = name, reason
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, heads: Iterable[Artifact]) -> None:
+def create_views(
+    connection: duckdb.DuckDBPyConnection, heads: Iterable[Artifact], judgements: Iterable[Path] = ()
+) -> None:
     """Create all views and macros; one that cannot be made is listed in `skipped`.
 
     In one transaction: a commit to disk for each of them would take longer than all else.
     """
     artifacts, skipped = list(heads), dict[str, str]()
+    judged = [str(path) for path in judgements]
     while True:
         connection.begin()
         try:
-            _create_all(connection, artifacts, skipped)
+            _create_all(connection, artifacts, judged, skipped)
         except CannotBeMade as error:
             connection.rollback()
             skipped[error.name] = error.reason
@@ -110,8 +119,10 @@ def create_views(connection: duckdb.DuckDBPyConnection, heads: Iterable[Artifact
     connection.commit()
 
 
-def _create_all(connection: duckdb.DuckDBPyConnection, artifacts: list[Artifact], skipped: Collection[str]) -> None:
-    files: dict[str, list[str]] = {}
+def _create_all(
+    connection: duckdb.DuckDBPyConnection, artifacts: list[Artifact], judged: list[str], skipped: Collection[str]
+) -> None:
+    files = {"judgement_rows": judged} if judged else {}
     stages: dict[str, str] = {}
     for artifact in artifacts:
         for view, names in artifact.manifest.results().tables.items():
@@ -128,7 +139,7 @@ def _create_all(connection: duckdb.DuckDBPyConnection, artifacts: list[Artifact]
                 view=quoted(view), name=literal(view), question="question" if "question" in found else "NULL::VARCHAR"
             )
             for view, found in columns.items()
-            if name not in skipped and stages[view] == union.stage and found.issuperset(union.needed)
+            if name not in skipped and stages.get(view) == union.stage and found.issuperset(union.needed)
         ]
         made = f"VIEW {name} AS {' UNION ALL BY NAME '.join(parts)}" if parts else f"TABLE {name} ({union.columns})"
         _create(connection, name, f"CREATE {made}")

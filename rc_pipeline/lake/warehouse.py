@@ -50,7 +50,10 @@ class Warehouse:
     def _signature(self) -> str:
         # Views hold absolute paths, so a lake that moved needs new ones.
         links = {key: str(path) for key, path in self.store.head_links().items() if key in self._keys}
-        return sha256_json([str(self.root), links, DEFINITIONS])
+        return sha256_json([str(self.root), links, [path.name for path in self._judgements()], DEFINITIONS])
+
+    def _judgements(self) -> list[Path]:
+        return sorted((self.root / "judgements").glob("*.parquet"))
 
     def _heads(self) -> dict[str, Artifact]:
         """Return the latest whole artifact of every key that the catalog still names."""
@@ -68,7 +71,7 @@ class Warehouse:
                 _create_lineage(connection, heads)
                 _create_runs(connection, heads, self.store)
                 connection.commit()
-                create_views(connection, heads.values())
+                create_views(connection, heads.values(), self._judgements())
             # A log that a stray writer left beside the old file would make the new one unopenable.
             self.path.with_name("rc.duckdb.wal").unlink(missing_ok=True)
             (folder / "rc.duckdb").replace(self.path)

@@ -68,7 +68,11 @@ def predict(spec: dict[str, Any], progress: Progress) -> Outcome:
     }
     (out / "_timing.json").write_text(json.dumps(timing, sort_keys=True), encoding="utf-8")
     mean: float = took["seconds"].mean() or 0.0  # type: ignore[assignment]
-    counts: dict[str, JSON] = {"cached_rows": cached, "computed_rows": len(missing), "seconds_a_question": mean}
+    counts: dict[str, JSON] = {
+        "cached_rows": cached,
+        "computed_rows": len(missing),
+        "seconds_a_question": round(mean, 4),
+    }
     return outcome(frame, how.choose_by, counts)
 
 

@@ -123,7 +123,8 @@ def _with_other_fields(lines: list[str], model: type[BaseModel], but: Sequence[s
     lines = [*lines, "", "# What can be said besides; as left out:"]
     for name, field in left_out.items():
         # What depends on other fields has no one default to show.
-        value = "" if field.default_factory else f" {json.dumps(field.default)}"
+        plain = field.default.model_dump() if isinstance(field.default, BaseModel) else field.default
+        value = "" if field.default_factory else f" {json.dumps(plain)}"
         about = f"    # {field.description}" if field.description else ""
         lines.append(f"# {name}:{value}{about}")
     return "\n".join(lines) + "\n"

@@ -180,6 +180,24 @@ def test_judgements_of_answers_that_no_longer_stand_are_not_scored(project):
     assert project.call("show").strip() == said.strip()
 
 
+def test_the_warehouse_shows_judgements_and_which_are_stale(project):
+    def stale() -> list[tuple[bool, int]]:
+        lake = Lake(project.lake_folder, load_lineage(project.catalog, project.lake_folder).graph)
+        with lake.warehouse.connect() as connection:
+            return connection.execute("SELECT stale, count(*) FROM judgements GROUP BY ALL").fetchall()
+
+    assert stale() == []
+    with serving() as site:
+        site.answers = [prefers("right")]
+        project.call("pairs", *PAIR, *asking(site))
+    assert stale() == [(False, COUNT)]
+    study = project.catalog / "studies" / "demo.yaml"
+    base = "demo_base: {model: rc_tiny"
+    study.write_text(study.read_text().replace(base, f"{base}, answer: {{max_tokens: 500}}"))
+    project.fill({"demo_base": ["other"] * COUNT})
+    assert stale() == [(True, COUNT)]
+
+
 def test_a_sheet_goes_to_people_and_back(project, tmp_path):
     sheet = tmp_path / "sheet.csv"
     said = project.call("sheet", *PAIR, "--to", sheet, "--rows", 8, "--bom")

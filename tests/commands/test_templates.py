@@ -91,6 +91,7 @@ def test_kept_templates_lie_in_the_catalog_for_training_alone_and_the_key_lies_n
 def test_identity_has_templates_proposed_as_well_with_rows_or_without(cli, catalog, tmp_path, has_rows):
     if not has_rows:
         (catalog / "datasets" / "identity.yaml").unlink()
+        (catalog / "studies" / "bayling_translation.yaml").unlink()
     said = {
         "instruction": "有人在聊天里想认识你，请诚恳地介绍自己。",
         "input": "{{ question }}",

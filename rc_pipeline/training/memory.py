@@ -58,18 +58,19 @@ def fit_into_memory(
 ) -> int:
     """Return the tokens of one forward pass; where one row's activations do not fit, they are computed twice."""
     lengths = [len(example.ids) for example in examples]
+    longest = max(lengths)
     # GPUs are one each, main memory is for all.
     free = usable_bytes(model.device) // (group.size if model.device.type == "cpu" else 1)
     again = bool(tune.get("gradient_checkpointing"))
     try:
         fits = partial(
-            tokens_that_fit, free, read_shape(model.config.to_dict()), tune, row_tokens=max(lengths),
+            tokens_that_fit, free, read_shape(model.config.to_dict()), tune, row_tokens=longest,
             learned=1 - sum(example.masked for example in examples) / sum(lengths), bf16=bf16,
             shards=group.size if group.sharded else 1,
         )  # fmt: skip
         tokens = fits(checkpointing=again)
         # The cache that holds a prefix would be written to twice.
-        if not again and tokens < max(lengths) and tune["method"] != "prefix":
+        if not again and tokens < longest and tune["method"] != "prefix":
             again, tokens = True, fits(checkpointing=True)
     except ShapeUnknown:
         # Then running out of memory tells.
@@ -78,7 +79,7 @@ def fit_into_memory(
         model.activation_checkpointing_enable()
     if model.device.type == "cpu":
         tokens = min(tokens, cached_tokens(model.config.hidden_size))
-    return max(tokens, max(lengths))
+    return max(tokens, longest)
 
 
 def cached_tokens(width: int) -> int:

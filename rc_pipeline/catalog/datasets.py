@@ -9,10 +9,9 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_val
 from rc_pipeline.catalog.formats import FACTS, FORMATS, KIT_KINDS, Format, FormatFacts, Kind
 from rc_pipeline.catalog.problems import nearest
 from rc_pipeline.catalog.sources import SOURCES, DatasetSource, HubSource, IdentitySource, SampleSource
-from rc_pipeline.catalog.validation import STRICT, Owner, known_of, matching, wrong
+from rc_pipeline.catalog.validation import STRICT, Language, Owner, known_of, wrong
 
 SAMPLED = ("cosmos_qa", "trivia_qa")
-Language = Annotated[str, matching(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "a language is a code such as en, zh or zh-Hant")]
 
 
 # The table of records has these columns of its own, or makes them from others.

@@ -131,7 +131,13 @@ def load_catalog(root: Path) -> Catalog:
         for template in templates.values()
         if "evaluate" in template.use
     }
-    known = Known(datasets=datasets, models=models, prompts=prompts, held_out=held_out, evaluating=evaluating)
+    languages = {
+        folder: {template.language for template in templates.values() if "train" in template.use}
+        for folder, templates in tasks.items()
+    }
+    known = Known(
+        datasets=datasets, models=models, prompts=prompts, held_out=held_out, evaluating=evaluating, languages=languages
+    )
     studies = reading.read_all(Study, "studies", known)
     sound_models, sound_studies = _sound(models), _sound(studies)
     ready = {name: study for name, study in sound_studies.items() if _models_of(study) <= set(sound_models)}

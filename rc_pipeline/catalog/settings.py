@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
-from rc_pipeline.catalog.validation import STRICT, reference, wrong
+from rc_pipeline.catalog.validation import STRICT, Language, reference, wrong
 
 
 def _targets(value: Any) -> Any:
@@ -119,6 +119,12 @@ class Mixture(BaseModel):
         ge=0.1,
         le=1000,
         description="above 1, small datasets weigh more: n rows as n^(1/temperature)",
+    )
+    # Where none is named, a fingerprint knows nothing of it.
+    languages: list[Language] = Field(
+        default=[],
+        exclude_if=lambda languages: not languages,
+        description="take rows only by templates that speak one of these, such as [en]; by all when left out",
     )
 
 

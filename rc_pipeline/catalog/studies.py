@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Self
 
@@ -67,7 +67,9 @@ class RunEntry(BaseModel):
     prompt: PromptUse = Field(default=PromptUse(), description="prompt template and solved examples")
     answer: Answer = Field(default=Answer(), description="how answers are drawn")
     train_on: TrainOn | None = Field(default=None, min_length=1, description="dataset: rows; the study's when left out")
-    mixture: Mixture | None = Field(default=None, description="{rows, temperature}; the study's when left out")
+    mixture: Mixture | None = Field(
+        default=None, description="{rows, temperature, languages}; the study's when left out"
+    )
     seed: int | None = Field(default=None, ge=0, description="the study's when left out")
 
     @model_validator(mode="after")
@@ -82,6 +84,8 @@ class RunEntry(BaseModel):
             remedy = "the shares in train_on decide the proportions; remove them, or the temperature"
             found.append((("mixture", "temperature"), self.mixture.temperature, remedy))
         known = known_of(info)
+        if known is not None and self.mixture is not None:
+            found += _unspoken(self.mixture.languages, self.train_on or {}, known)
         card = known.models.get(self.model) if known else None
         if card is not None:
             if self.tune is not None and card.family in ENCODER_DECODERS:
@@ -97,6 +101,18 @@ class RunEntry(BaseModel):
         if found:
             raise wrong_at(found)
         return self
+
+
+def _unspoken(languages: Sequence[str], datasets: Iterable[str], known: Known) -> list[tuple[Place, Any, str]]:
+    """Return the datasets that have no template to train on in any of the languages."""
+    found: list[tuple[Place, Any, str]] = []
+    for name in datasets if languages else ():
+        dataset = known.datasets.get(name)
+        spoken = known.languages.get(dataset.tasks, ()) if dataset else ()
+        if spoken and not set(languages) & set(spoken):
+            remedy = f"no template that {name} trains with speaks one of these; they speak {', '.join(sorted(spoken))}"
+            found.append((("mixture", "languages"), list(languages), remedy))
+    return found
 
 
 def _past_the_decoder(model: str, tune: Tune) -> list[tuple[Place, Any, str]]:
@@ -122,7 +138,9 @@ class Study(BaseModel):
     train_on: TrainOn = Field(
         default={}, description="dataset: rows to train on, all, or a share; needed by runs that tune"
     )
-    mixture: Mixture = Field(default=Mixture(), description="{rows, temperature}: how the datasets are mixed")
+    mixture: Mixture = Field(
+        default=Mixture(), description="{rows, temperature, languages}: how the datasets are mixed"
+    )
     evaluate_on: EvalSets = Field(description="<dataset>/<split> names, or names with a number of rows")
     contamination: bool = Field(default=True, description="look for evaluation rows that training has seen")
     runs: dict[Name, RunEntry] = Field(min_length=1, description="name: {model, tune, prompt, answer}")

@@ -9,13 +9,11 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_val
 from pydantic_core import PydanticCustomError
 
 from rc_pipeline.catalog.problems import nearest
-from rc_pipeline.catalog.validation import STRICT, known_of, matching, wrong, wrong_at
+from rc_pipeline.catalog.validation import STRICT, Language, known_of, wrong, wrong_at
 from rc_pipeline.instructions.sandbox import UnfitTemplate, names_of
 
 # What an output may name beside the columns: the options as rendered, and the index of the right one.
 OUTPUT_NAMES = ("choices", "label")
-
-Language = Annotated[str, matching(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "a language is a code such as en, zh or zh-Hant")]
 
 
 def _choices(choices: list[str] | str, info: ValidationInfo) -> list[str] | str:

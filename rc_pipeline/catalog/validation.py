@@ -45,6 +45,8 @@ class Known:
     columns: tuple[str, ...] | None = None
     held_out: Mapping[str, Collection[str]] = field(default_factory=dict)
     evaluating: Mapping[str, TaskTemplate] = field(default_factory=dict)
+    # Of the templates that train, by folder.
+    languages: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 def wrong(remedy: str) -> PydanticCustomError:
@@ -106,6 +108,7 @@ def _train_rows(value: Any) -> int | str:
 
 TrainRows = Annotated[int | str, PlainValidator(_train_rows)]
 Name = Annotated[str, matching(NAME_PATTERN, NAME_REMEDY)]
+Language = Annotated[str, matching(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "a language is a code such as en, zh or zh-Hant")]
 RowCount = Annotated[int | Literal["all"], PlainValidator(_row_count)]
 Owner = Annotated[
     str,

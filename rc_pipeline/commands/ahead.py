@@ -106,6 +106,8 @@ def _bytes(shape: Shape, tune: Mapping[str, Any], tokens: int) -> tuple[int, int
 def _rows(node: Node, planner: Planner) -> int | str:
     """Return how many rows there are to train on at most, or what has to be built before that is known."""
     asked: dict[str, int | str | None] = dict(node.settings["rows"])  # type: ignore[arg-type]
+    parts: dict[str, Any] = dict(node.settings["mixture"])  # type: ignore[arg-type]
+    languages = parts.get("languages", ())
     available = dict.fromkeys(asked, 0)
     for role in sorted(node.needs):
         if not role.startswith("train."):
@@ -114,6 +116,10 @@ def _rows(node: Node, planner: Planner) -> int | str:
         state = planner.state(node.needs[role].key)
         if not isinstance(state, Cached):
             return node.needs[role].key
-        available[name] += int(str(state.artifact.manifest.results().metadata.get(f"rows: {split}", 0)))
-    parts: dict[str, Any] = dict(node.settings["mixture"])  # type: ignore[arg-type]
+        counted = [f"rows: {split}"]
+        if languages:
+            templates: dict[str, Any] = dict(planner.graph[node.needs[role].key].settings["templates"])  # type: ignore[arg-type]
+            counted = [f"template: {split}: {each}" for each, one in templates.items() if one["language"] in languages]
+        figures = state.artifact.manifest.results().metadata
+        available[name] += sum(int(str(figures.get(each, 0))) for each in counted)
     return sum(mixture(available, asked, rows=parts["rows"], temperature=parts["temperature"]).values())

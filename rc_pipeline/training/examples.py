@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ["instruction_id", "row_id", "instruction", "input", "passage_start", "passage_end", "output", "order"]
 # Not every dataset speaks of these.
-MORE_COLUMNS = ["system", "history", "dataset", "template", "group"]
+MORE_COLUMNS = ["system", "history", "dataset", "template", "language", "group"]
 
 
 class NothingToLearn(ValueError):
@@ -51,19 +51,28 @@ class Examples:
 
 
 def select_rows(
-    sources: Sequence[Mapping[str, Any]], *, rows: int | None = None, temperature: float = 1.0
+    sources: Sequence[Mapping[str, Any]],
+    *,
+    rows: int | None = None,
+    temperature: float = 1.0,
+    languages: Sequence[str] = (),
 ) -> tuple[pl.DataFrame, dict[str, JSON]]:
-    """Take from each dataset its part of the mixture: the rows of smallest `order` that have an output."""
+    """Take from each dataset its part of the mixture: the rows of smallest `order` that have an output.
+
+    With `languages`, rows by templates that speak others are no part of a dataset.
+    """
     import polars as pl
 
     known: dict[str, pl.DataFrame] = {}
     figures: dict[str, JSON] = {}
-    without_output = 0
+    without_output = other_language = 0
     for source in sources:
         # All files at once: the split of a row must not matter to which rows are taken.
         every = pl.concat([_read(file) for file in _existing(source["files"])], how="diagonal")
-        known[source["dataset"]] = every.filter(pl.col("output").is_not_null())
-        without_output += every.height - known[source["dataset"]].height
+        spoken = every.filter(pl.col("language").is_in(languages)) if languages else every
+        known[source["dataset"]] = spoken.filter(pl.col("output").is_not_null())
+        other_language += every.height - spoken.height
+        without_output += spoken.height - known[source["dataset"]].height
     sizes = {name: frame.height for name, frame in known.items()}
     asked = {source["dataset"]: source["rows"] for source in sources}
     parts = mixture(sizes, asked, rows=rows, temperature=temperature)
@@ -71,6 +80,8 @@ def select_rows(
     frames = [frame.sort("order", "instruction_id").head(parts[name]) for name, frame in known.items()]
     selected = pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
     figures["dropped_without_output"] = without_output
+    if languages:
+        figures["dropped_other_language"] = other_language
     if selected.is_empty():
         names = ", ".join(str(source["dataset"]) for source in sources) or "no dataset"
         raise NothingToLearn(

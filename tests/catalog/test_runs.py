@@ -141,3 +141,19 @@ def test_another_template_for_the_answers_is_another_run_that_trains_with_its_ow
     desk.edit("studies/first.yaml", "{template: chat}", "{template: chatt}")
     (problem,) = desk.problems()
     assert "did you mean chat?" in problem.remedy
+
+
+def test_a_language_that_no_training_template_speaks_is_refused(desk) -> None:
+    desk.edit("tasks/stories/other.yaml", "use: [train]", "use: [train]\nlanguage: zh")
+    desk.edit("studies/first.yaml", "evaluate_on", "mixture: {languages: [zh, de]}\nevaluate_on")
+    assert {problem.field for problem in desk.problems()} == {"runs.tuned.mixture.languages"}
+    assert all("template that quiz trains with speaks" in problem.remedy for problem in desk.problems())
+
+
+def test_languages_can_be_varied_and_a_run_that_names_none_knows_nothing_of_them(desk) -> None:
+    desk.edit("tasks/stories/other.yaml", "use: [train]", "use: [train]\nlanguage: zh")
+    desk.edit("studies/first.yaml", ", quiz: 100", "")
+    desk.edit("studies/first.yaml", "tune.rank: [4, 8]", "mixture.languages: [[en], [zh, en]]")
+    runs = desk.load().runs
+    assert runs["tuned"].model_dump()["mixture"] == {"rows": None, "temperature": 1.0}
+    assert runs["tuned--languages-zh-en"].model_dump()["mixture"]["languages"] == ["zh", "en"]

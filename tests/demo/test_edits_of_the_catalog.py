@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from small_study import SmallStudy
 
+from rc_pipeline.commands.ahead import ahead
+from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.store import Store
+from rc_pipeline.lineage import load_lineage
 
 TUNED = ("demo_tuned", "demo_tuned--rank-2")
 RUNS = ("demo_base", *TUNED)
@@ -100,3 +103,20 @@ def test_a_new_rank_builds_one_adapter_and_keeps_the_others(study):
 def test_a_variant_that_equals_an_explicit_run_is_that_run(study):
     study.edit("studies/demo.yaml", "tune.rank:\n      - 2\n", "tune.rank: [2, 16]\n")
     assert study.run() == {"reports/demo"}
+
+
+def test_a_run_on_the_rows_in_one_language_is_trained_alone_and_takes_the_steps_that_were_foretold(study):
+    study.edit("tasks/sample_cosmos/which.yaml", "instruction:", "language: zh\ninstruction:")
+    study.run()
+    words = "  words: {of: demo_tuned, vary: {mixture.languages: [[en]]}}\n"
+    study.edit("studies/demo.yaml", "ablations:\n", f"ablations:\n{words}")
+    new = "demo_tuned--languages-en"
+    before, built = study.contents(), study.run()
+    assert built == {f"adapters/{new}", *follow(study, before, predictions((new,)))}
+
+    planner = Lake(study.lake, load_lineage(study.catalog, study.lake).graph).planner()
+    head = Store(study.lake).head(f"adapters/{new}")
+    assert head is not None
+    said = head.manifest.results().metadata
+    assert said["dropped_other_language"] > 0
+    assert ahead(planner.graph[f"adapters/{new}"], planner).steps == said["steps"]

@@ -110,3 +110,13 @@ def test_every_row_s_supervised_span_is_checked(llama: Path) -> None:
     lossy.backend_tokenizer.normalizer = normalizers.Lowercase()
 
     assert len(encode_examples(frame, {}, lossy, prompt, max_tokens=99, loss_on="answer").inexact) == 600
+
+
+def test_rows_by_templates_in_other_languages_are_no_part_of_a_dataset_and_counted(tmp_path: Path) -> None:
+    frame = instructions(12).with_columns(language=pl.Series(["en", "zh", "de"] * 4))
+
+    taken, figures = select_rows([source(tmp_path, frame, 6)], languages=["en", "de"])
+
+    wanted = frame.filter(pl.col("language") != "zh")["order"].sort().head(6)
+    assert taken["order"].to_list() == wanted.to_list()
+    assert figures["dropped_other_language"] == 4

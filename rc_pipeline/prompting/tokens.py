@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
+from unicodedata import category, normalize
 
 from rc_pipeline.prompting.dialogue import INPUT, OWN, Composed, Form
 from rc_pipeline.prompting.template import PromptError
@@ -89,7 +90,8 @@ class TextEncoder:
     def read_as(self, spans: Sequence[Sequence[int]], outputs: Sequence[str]) -> list[bool]:
         """Tell of each span of ids whether it decodes to the output and its end, nothing else.
 
-        Tokenizers that fold spaces or widths of letters, such as T5's, must read the same in both.
+        A tokenizer that folds spaces or widths of letters, such as T5's, must read the same in both; one that loses
+        more, such as the case, does not write this output.
         """
         texts = self.tokenizer.backend_tokenizer.decode_batch([list(span) for span in spans], skip_special_tokens=False)
         wanted = [f"{self._before}{output}{self._after}" for output in outputs]
@@ -99,10 +101,9 @@ class TextEncoder:
         ]
 
     def _equal(self, ended: str, text: str) -> bool:
-        one, other = self._backend.encode_batch_fast(
-            [ended.removesuffix(self.end_text), text], add_special_tokens=False
-        )
-        return bool(one.ids == other.ids) and self.can_write(one.ids)
+        read = ended.removesuffix(self.end_text)
+        one, other = self._backend.encode_batch_fast([read, text], add_special_tokens=False)
+        return bool(one.ids == other.ids) and self.can_write(one.ids) and _letters(read) == _letters(text)
 
     def _framed(self, ids: list[int]) -> list[int]:
         # A template that writes its BOS or its end out has it already.
@@ -119,6 +120,11 @@ class TextEncoder:
 
     def _marks_spaces(self) -> bool:
         return self._backend.encode("a", add_special_tokens=False).tokens[0][0] in "▁Ġ"
+
+
+def _letters(text: str) -> str:
+    """Return what is left of a text when spaces, control characters and widths are no matter."""
+    return "".join(char for char in normalize("NFKC", text) if category(char)[0] not in "CZ")
 
 
 def special_texts(tokenizer: PreTrainedTokenizerBase) -> list[str]:

@@ -63,7 +63,7 @@ SELECT
     q.run, q.eval_set, coalesce(q.key, q.row_id) AS key, q.instruction_id, q.row_id, q.template,
     coalesce(i.question, r.question) AS question, q.answer, q.gold, q.correct, q.f1, q.problem,
     q.choice, q.gold_label, i.choices, i.gold_answers, p.written, p.finished, p.answer_tokens, p.prompt_tokens,
-    p.passage_tokens_cut, q.question_word, q.passage_words, i.instruction, i.input,
+    p.passage_tokens_cut, p.passage_characters_kept, q.question_word, q.passage_words, i.instruction, i.input,
     CASE WHEN i.passage_start >= 0 THEN substr(i.input, i.passage_start + 1, i.passage_end - i.passage_start) END
         AS passage,
     r.table_name, r.source_file, r.source_line, r.row AS raw_row
@@ -128,10 +128,9 @@ WITH trivia AS (
 ),
 texts AS (
     SELECT i.instruction_id, i.dataset || '/' || i.split AS eval_set, i.question,
-           i.passage_end - i.passage_start AS size, length(i.instruction) + length(i.input) AS characters,
            CASE WHEN i.passage_start >= 0
-               THEN trivia_normalised(substr(i.input, i.passage_start + 1, i.passage_end - i.passage_start)) ELSE '' END
-               AS passage,
+               THEN substr(i.input, i.passage_start + 1, i.passage_end - i.passage_start) ELSE '' END AS shown,
+           trivia_normalised(shown) AS passage,
            list_transform(i.gold_answers, lambda one: trivia_normalised(one)) AS accepted
     FROM instructions AS i SEMI JOIN trivia USING (dataset)
     WHERE len(i.gold_answers) > 0
@@ -143,9 +142,7 @@ asked AS (
 wrong AS (
     SELECT q.run, q.eval_set, coalesce(q.key, q.row_id) AS key, q.instruction_id, q.row_id, asked.question, q.answer,
            q.gold, q.f1, p.finished, p.passage_tokens_cut, trivia_normalised(coalesce(q.answer, '')) AS said,
-           asked.accepted, asked.folded, asked.passage, asked.answerable,
-           -- A passage is cut at its end; its tokens are taken to be as long as the row's are on average.
-           greatest(0, 1 - characters * p.passage_tokens_cut / (p.prompt_tokens + p.passage_tokens_cut) / size) AS read
+           asked.accepted, asked.folded, asked.passage, asked.answerable, asked.shown, p.passage_characters_kept
     FROM scored_questions AS q
     JOIN asked USING (instruction_id, eval_set)
     LEFT JOIN predictions AS p USING (run, eval_set, instruction_id)
@@ -157,7 +154,8 @@ SELECT run, eval_set, key, instruction_id, row_id,
            WHEN list_contains(folded, loosely(said)) THEN 'alias missed'
            WHEN holds_any(said, accepted) THEN 'right but verbose'
            WHEN NOT answerable THEN 'not in the passage'
-           WHEN passage_tokens_cut > 0 AND NOT holds_any(left(passage, ceil(read * length(passage))::BIGINT), accepted)
+           WHEN passage_tokens_cut > 0
+               AND NOT holds_any(trivia_normalised(substr(shown, 1, passage_characters_kept)), accepted)
                THEN 'truncated away'
            WHEN NOT holds(passage, said) THEN 'unsupported'
            ELSE 'another part of the passage'

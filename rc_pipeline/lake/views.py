@@ -20,8 +20,8 @@ SHARED_VIEWS = {
     "instruction VARCHAR, input VARCHAR, passage_start BIGINT, passage_end BIGINT, choices VARCHAR[], "
     "gold_answers VARCHAR[], question VARCHAR",
     "predictions": "run VARCHAR, eval_set VARCHAR, instruction_id VARCHAR, row_id VARCHAR, prompt_tokens INTEGER, "
-    "passage_tokens_cut INTEGER, answer VARCHAR, written VARCHAR, choice TINYINT, answer_tokens INTEGER, "
-    "finished BOOLEAN",
+    "passage_tokens_cut INTEGER, passage_characters_kept INTEGER, answer VARCHAR, written VARCHAR, choice TINYINT, "
+    "answer_tokens INTEGER, finished BOOLEAN",
     "scores": "run VARCHAR, eval_set VARCHAR, metric VARCHAR, value DOUBLE, low DOUBLE, high DOUBLE, n BIGINT",
     "score_slices": "run VARCHAR, eval_set VARCHAR, metric VARCHAR, slice VARCHAR, value DOUBLE, low DOUBLE, "
     "high DOUBLE, n BIGINT",

@@ -53,6 +53,7 @@ class Question:
     gold: list[int] = field(default_factory=list)
     marks: tuple[str, ...] = ()
     passage_tokens_cut: int = 0
+    passage_characters_kept: int = 0
     shots_dropped: int = 0
     turns_dropped: int = 0
     problem: str | None = None
@@ -141,6 +142,7 @@ def _encoded(question: Question, row: Mapping[str, Any], encoded: Encoded | RowR
         prompt_ids=list(encoded.ids),
         marks=marks_of(form, solved=len(row.get("shots") or ()) > encoded.shots_dropped),
         passage_tokens_cut=encoded.passage_tokens_cut,
+        passage_characters_kept=encoded.passage_characters_kept,
         shots_dropped=encoded.shots_dropped,
         turns_dropped=encoded.turns_dropped,
         answer_after=row.get("answer_after"),

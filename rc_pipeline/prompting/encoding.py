@@ -34,6 +34,7 @@ class Encoded:
     masked: int
     prompt_tokens: int
     passage_tokens_cut: int = 0
+    passage_characters_kept: int = 0
     shots_dropped: int = 0
     turns_dropped: int = 0
 
@@ -174,6 +175,7 @@ def _outcome(row: FittingRow, limits: _Limits, front_tokens: int) -> Encoded | P
         masked=len(row.ids) if limits.loss_on == "answer" else front_tokens,
         prompt_tokens=len(row.ids),
         passage_tokens_cut=row.passage_tokens_cut,
+        passage_characters_kept=row.passage_characters_kept,
         shots_dropped=row.shots_dropped,
         turns_dropped=row.turns_dropped,
     )

@@ -25,8 +25,12 @@ class FittingRow:
     ids: list[int] = field(default_factory=list)
     uncut: int = 0
     passage_tokens_cut: int = 0
+    passage_characters_kept: int = field(init=False)
     shots_dropped: int = 0
     turns_dropped: int = 0
+
+    def __post_init__(self) -> None:
+        self.passage_characters_kept = self.end - self.start
 
     @property
     def fits(self) -> bool:
@@ -70,8 +74,9 @@ def fit(rows: Sequence[FittingRow], encoder: TextEncoder) -> None:
         for row, prompt, own_ends in zip(long, prompts, ends, strict=True)
     ]
     _settle(cutting, encoder)
-    for row, tokens in zip(long, whole, strict=True):
+    for (row, search, _), tokens in zip(cutting, whole, strict=True):
         row.passage_tokens_cut = tokens - len(row.ids)
+        row.passage_characters_kept = search.places[max(0, search.fits)]
 
 
 def _places(row: FittingRow, input_at: int | None, token_ends: Sequence[int]) -> CutSearch:

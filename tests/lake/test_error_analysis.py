@@ -17,7 +17,7 @@ from rc_pipeline.scoring import trivia
 
 PASSAGE = "Ada Beyonce Lovelace was born in London and wrote notes. Her friend was Charles Babbage. In 1852 she died."
 GOLD = ["charles babbage", "babbage"]
-# instruction: the passage that it shows, the answer, whether it counts as right; what is wrong with it.
+# instruction: the passage that it shows, the answer, how many characters were cut off; what is wrong with it.
 CASES: dict[str, tuple[str, str | None, int, str | None]] = {
     "right": (PASSAGE, "Charles Babbage", 0, None),
     "silent": (PASSAGE, None, 0, "no answer"),
@@ -28,8 +28,9 @@ CASES: dict[str, tuple[str, str | None, int, str | None]] = {
     "inside a word": (PASSAGE, "Babbages", 0, "unsupported"),
     "absent": ("Nothing is said of friends.", "London", 0, "not in the passage"),
     "none": ("", "London", 0, "not in the passage"),
-    "cut": (PASSAGE, "Ada", 15, "truncated away"),
-    "cut behind it": (PASSAGE, "Ada", 3, "another part of the passage"),
+    "cut": (PASSAGE, "Ada", 60, "truncated away"),
+    "cut within it": (PASSAGE, "Ada", 20, "truncated away"),
+    "cut right behind it": (PASSAGE, "Ada", 18, "another part of the passage"),
     "invented": (PASSAGE, "Napoleon", 0, "unsupported"),
     "other part": (PASSAGE, "born in the London", 0, "another part of the passage"),
 }
@@ -54,7 +55,8 @@ def tables() -> dict[str, pl.DataFrame]:
         for run, said, right in (("a", answer, kind is None), ("b", "London", False)):
             asked = {"run": run, "eval_set": "quiz/dev", "answer": said, **ids}
             finished = name != "verbose"
-            predictions.append({**asked, "prompt_tokens": 30 - cut, "passage_tokens_cut": cut, "finished": finished})
+            kept = {"passage_tokens_cut": int(cut > 0), "passage_characters_kept": len(passage) - cut}
+            predictions.append({**asked, **kept, "prompt_tokens": 30, "finished": finished})
             gold = " | ".join(GOLD)
             questions.append({**asked, "key": row, "template": "ask", "gold": gold, "correct": right, "f1": 0.0})
     rows = [f"quiz/dev/{name}" for name in CASES]

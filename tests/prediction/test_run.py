@@ -115,6 +115,9 @@ def test_passages_are_cut_so_that_the_longest_option_fits(llama: Path, tmp_path:
 
     found = predictions(spec)
     assert found["passage_tokens_cut"].max() > 0  # type: ignore[operator]
+    asked = instructions(10, choices=True).join(found, on="instruction_id")
+    whole = asked["passage_characters_kept"] == asked["passage_end"]
+    assert (whole == (asked["passage_tokens_cut"] == 0)).all()
     assert found["prompt_tokens"].max() < 38  # type: ignore[operator]
 
 

@@ -107,6 +107,7 @@ def test_an_uncut_prompt_is_the_tokenisation_of_its_text(tokenizer: PreTrainedTo
     assert encoded.ids == whole_text(tokenizer, text)
     assert encoded.labels == [MASKED] * len(encoded.ids)
     assert (encoded.prompt_tokens, encoded.passage_tokens_cut) == (len(encoded.ids), 0)
+    assert encoded.passage_characters_kept == len(PASSAGE)
 
 
 def test_training_ids_are_the_prompt_the_answer_and_eos(tokenizer: PreTrainedTokenizerFast, alpaca: Prompt) -> None:

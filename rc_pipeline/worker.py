@@ -34,6 +34,7 @@ HEARTBEAT, SILENCE = "RC_HEARTBEAT", "RC_SECONDS_WITHOUT_PROGRESS"
 SECONDS_BETWEEN_BEATS = 1.0
 SECONDS_BETWEEN_LINES = 5.0
 PR_SET_PDEATHSIG = 1
+SHOWN_AS = {"tokens_per_second": "{:,.0f} tokens/s", "gigabytes": "{:.1f} GB"}
 
 
 def rank() -> int:
@@ -77,6 +78,7 @@ class Progress:
         self.title = title
         self._say = say
         self._started = time.monotonic()
+        self._first: tuple[int, float] | None = None
         self._last_line = 0.0
         self._terminal = terminal or (sys.stderr if say is None and sys.stderr.isatty() else None)
 
@@ -84,14 +86,17 @@ class Progress:
         """Report `done` of `total` with figures such as loss or rows a second."""
         beat()
         now = time.monotonic()
+        # Getting ready, and what an earlier process did, say nothing of the speed.
+        first_done, first_at = self._first = self._first or (done, now)
         finished = done >= total
         if not finished and now - self._last_line < (SECONDS_BETWEEN_LINES if self._terminal is None else 0.2):
             return
         self._last_line = now
-        seconds = now - self._started
-        left = seconds / done * (total - done) if done else 0.0
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
-        line = f"{self.title}  {done}/{total}  {shown}  {seconds:.0f}s, {left:.0f}s left"
+        times = f"{now - self._started:.0f} s"
+        if done > first_done and not finished:
+            times += f", {(now - first_at) / (done - first_done) * (total - done):.0f} s left"
+        shown = [SHOWN_AS.get(name, f"{name} {{:.4g}}").format(value) for name, value in figures.items()]
+        line = "  ".join([self.title, f"{done}/{total}", *shown, times])
         if self._terminal is not None:
             beat(line)
             filled = 24 * done // max(total, 1)

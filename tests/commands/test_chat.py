@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ def test_a_system_text_that_has_no_place_ends_the_command(talk):
 def test_ctrl_c_stops_an_answer_and_not_the_chat_and_the_end_of_input_ends_it(built_lake):
     command = [*IN_A_TERMINAL, *COMMAND, "demo_base", "--max-new-tokens", "250"]
     environment = os.environ | {"RC_LAKE": str(built_lake), "TERM": "dumb", "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+    with _started(command, environment) as process:
         assert process.stdin is not None
         said = [_until(process, "> ")]
         for keys, answer in (
@@ -102,6 +103,16 @@ def test_ctrl_c_stops_an_answer_and_not_the_chat_and_the_end_of_input_ends_it(bu
         process.stdin.write(b"\x04")
         process.stdin.flush()
         assert process.wait(60) == 0, said
+
+
+@contextmanager
+def _started(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _until(process: subprocess.Popen[bytes], wanted: str) -> str:

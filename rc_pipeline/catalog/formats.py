@@ -77,10 +77,11 @@ FACTS: dict[str, FormatFacts] = {
     "records": FormatFacts((), scored_as=None),
 }  # fmt: skip
 FORMATS: tuple[str, ...] = get_args(Format)
-# Folders of catalog/tasks for records of the usual kinds: a dataset that names one of them has these columns.
+# Folders of catalog/tasks that a dataset names for what it holds; it has these columns, and a passage that may be cut.
 KITS: dict[str, tuple[str, ...]] = {
     "reading": ("passage", "question", "answer"),
     "classification": ("passage", "answer"),
     "summarisation": ("passage", "answer"),
+    "squad_2": FACTS["squad"].columns,
 }
 KIT_KINDS: dict[str, Kind] = {"reading": "squad", "classification": "choices", "summarisation": "rouge"}

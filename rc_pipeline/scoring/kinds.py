@@ -38,6 +38,8 @@ def judge(kind: str, asked: pl.DataFrame, about: Mapping[str, Any]) -> pl.DataFr
             rules = trivia if kind == "trivia_qa" else squad
             exact, f1 = rules.judge(asked["answer"], asked["gold_answers"])
             found = pl.DataFrame({"exact_match": exact.cast(pl.Float64), "f1": f1})
+            if kind == "squad":
+                found = found.with_columns(answerable=~squad.unanswerable(asked["gold_answers"]))
         case "rouge":
             found = rouge.judge(asked).with_columns(exact_match=choices.said_in_words(asked).cast(pl.Float64))
         case "translation":

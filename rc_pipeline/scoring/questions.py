@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rc_pipeline.scoring.kinds import judge
 from rc_pipeline.scoring.reading import by_key
 from rc_pipeline.scoring.slices import has_none_option, question_word
+from rc_pipeline.scoring.squad import NO_ANSWER
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,11 +26,12 @@ def verdicts(rows: pl.DataFrame, kind: str, about: Mapping[str, Any]) -> pl.Data
     import polars as pl
 
     if kind == "squad":
-        rows = rows.with_columns(gold_answers=_with_refusals())
+        rows = rows.with_columns(gold_answers=_or_none())
     judged = judge(kind, rows, about)
     if "f1" not in judged.columns:
         judged = judged.with_columns(f1=pl.lit(None, pl.Float64))
-    gold = pl.col("gold_answers").list.join(BETWEEN_GOLD_ANSWERS)
+    said = pl.element().filter(pl.element() != NO_ANSWER)
+    gold = pl.col("gold_answers").list.eval(said).list.join(BETWEEN_GOLD_ANSWERS)
     told = rows.with_columns(
         pl.col("choice", "gold_label").cast(pl.Int32),
         gold=pl.when(pl.col("gold_answers").list.len() > 0).then(gold),
@@ -43,13 +45,19 @@ def verdicts(rows: pl.DataFrame, kind: str, about: Mapping[str, Any]) -> pl.Data
     return questions.select(*ABOUT, *FACTS, *values, *known, cluster=_cluster())
 
 
-def _with_refusals() -> pl.Expr:
-    """Where a passage holds no answer, the right one is what the template says instead, such as "unanswerable"."""
+def _or_none() -> pl.Expr:
+    """Where a passage holds no answer, accept none, and what the template says instead, such as "unanswerable".
+
+    Without a word of the template, that no answer is known tells so only where other questions of the set have one.
+    """
     import polars as pl
 
     none = pl.col("gold_answers").list.len() == 0
-    return pl.when(none & (pl.col("output").str.strip_chars() != "")).then(pl.concat_list("output")).otherwise(
-        "gold_answers"
+    instead = pl.concat_list("output", pl.lit(NO_ANSWER))
+    return (
+        pl.when(none & (pl.col("output").str.strip_chars() != "")).then(instead)
+        .when(none & ~none.all()).then(pl.lit([NO_ANSWER]))
+        .otherwise("gold_answers")
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Scores of parts of a set: by question word, with and without a "none of the above", by subject or task."""
+"""Scores of parts of a set: by question word, with and without an answer or a "none of the above", by subject."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = {
 }
 OTHER = "other"
 NONE_OPTION = r"(?i)none of the (above|other|given)|以上(选项|答案)?(都|皆|均)(不|没|非)"
-SLICED_BY = ("question_word", "has_none_option", "part")
+SLICED_BY = ("question_word", "has_none_option", "answerable", "part")
 # A subject or a task is a part of a set; a split into more parts than this is not one that people read.
 MOST_PARTS = 250
 
@@ -54,7 +54,7 @@ def slices(questions: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     # <dataset>/<split>/<part>/<row>: the part is a subject of MMLU, a task of BIG-bench.
     part = pl.col("row_id").str.extract(r"^[^/]+/[^/]+/(.+)/[^/]+$", 1)
     told = questions.with_columns(part=part)
-    for column in SLICED_BY:
+    for column in (each for each in SLICED_BY if each in told.columns):
         values = told[column].drop_nulls().unique().sort().to_list()
         if 1 < len(values) <= MOST_PARTS:
             for value in values:

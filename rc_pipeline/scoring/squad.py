@@ -2,6 +2,8 @@
 
 SQuAD deletes punctuation, where TriviaQA puts a space. CMRC compares characters, and counts the longest run of them
 that two answers share; between Chinese characters, this module parts other words at white space.
+
+Of a question that its passage does not answer, SQuAD 2.0 accepts the empty answer; here it is one of those accepted.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 CHINESE = r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f]"
+NO_ANSWER = ""
 RULES = Rules(dict.fromkeys(map(ord, string.punctuation), ""))
 # An ellipsis is not among them: CMRC's scorer lists it as two characters, which no single one equals.
 _CMRC_MARKS = dict.fromkeys(map(ord, "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』"), "")
@@ -26,7 +29,7 @@ _CMRC_TOKEN = re.compile(rf"{CHINESE}|(?:(?!{CHINESE})\S)+")
 
 
 def judge(said: pl.Series, accepted: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return (exact, F1) of each answer, the best over its accepted answers."""
+    """Return (exact, F1) of each answer, the best over its accepted answers; there is no half of no answer."""
     import polars as pl
 
     exact, f1 = match_lists(said, accepted, RULES)
@@ -34,7 +37,13 @@ def judge(said: pl.Series, accepted: pl.Series) -> tuple[pl.Series, pl.Series]:
     at = (chinese & said.is_not_null()).arg_true()
     found = [cmrc_match(*pair) for pair in zip(said.gather(at), accepted.gather(at).to_list(), strict=True)]
     exact = exact.scatter(at, pl.Series([whole for whole, _ in found], dtype=pl.Boolean))
-    return exact, f1.scatter(at, pl.Series([part for _, part in found], dtype=pl.Float64))
+    f1 = f1.scatter(at, pl.Series([part for _, part in found], dtype=pl.Float64))
+    return exact, exact.cast(pl.Float64).zip_with(unanswerable(accepted), f1)
+
+
+def unanswerable(accepted: pl.Series) -> pl.Series:
+    """Tell which questions are right to be left without an answer."""
+    return accepted.list.contains(NO_ANSWER).fill_null(value=False)
 
 
 def cmrc_match(said: str, accepted: Sequence[str]) -> tuple[bool, float]:

@@ -13,7 +13,7 @@ from rc_pipeline.instructions.rendering import Rendered, TaskRenderer
 
 TASKS = Path(__file__).resolve().parents[2] / "catalog" / "tasks"
 KNOWN = {name: (facts.columns, facts.passage) for name, facts in FACTS.items()}
-KNOWN |= {name: (columns, "passage") for name, columns in KITS.items()}
+KNOWN |= {name: (columns, "context" if "context" in columns else "passage") for name, columns in KITS.items()}
 FOLDERS = sorted(folder.name for folder in TASKS.iterdir() if folder.name in KNOWN)
 LISTS = {"options": ["是", "否"], "answers": ["否"], "outputs": ["做完了"], "aliases": ["甲"], "history": []}
 OWN = {"label": 1, "answer": "否", "output": "做完了", "system": None}

@@ -15,6 +15,7 @@ ASKED_SCHEMA = {
     "instruction_id": pl.String, "row_id": pl.String, "template": pl.String, "choices": pl.List(pl.String),
     "gold_label": pl.Int8, "gold_answers": pl.List(pl.String), "order": pl.UInt64,
     "group": pl.String, "question": pl.String, "passage_words": pl.Int32, "answer_keys": pl.List(pl.String),
+    "output": pl.String,
 }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ class _Weights:
 def chat(run: str, *, base: bool, system: str, max_new_tokens: int, temperature: float) -> None:
     """Talk to the model of RUN in its own prompt template: merged, else with its adapter, else as it is.
 
-    Through a pipe, every line is a question and every answer a line.
+    Through a pipe, every line of questions has a line of answers: an empty one where there is no answer.
     """
     lineage, lake = open_lake()
     found = _run(lineage.catalog, run)
@@ -56,8 +56,11 @@ def chat(run: str, *, base: bool, system: str, max_new_tokens: int, temperature:
     _note(f"{run}: {weights.words}, prompt {found.prompt.template}{alone}")
     if not sys.stdin.isatty():
         for line in sys.stdin:
-            if not _obey(talk, line.strip()):
+            question = line.strip()
+            if not _obey(talk, question):
                 break
+            if not question or question.startswith("/"):
+                click.echo()
         return
     _note(HELP)
     while _turn(talk):

@@ -48,8 +48,8 @@ class Warehouse:
         return self.path.is_file() and made_of == self._signature()
 
     def _signature(self) -> str:
-        # Views hold absolute paths, so a lake that moved needs new ones.
-        links = {key: str(path) for key, path in self.store.head_links().items() if key in self._keys}
+        # Views hold absolute paths, so a lake that moved needs new ones; and none of what was discarded since.
+        links = {key: str(path) for key, path in self.store.head_links().items() if key in self._keys and path.exists()}
         return sha256_json([str(self.root), links, [path.name for path in self._judgements()], DEFINITIONS])
 
     def _judgements(self) -> list[Path]:

@@ -50,6 +50,7 @@ def read(path: Path, needed: tuple[str, ...], optional: dict[str, Any], what: st
             "each question counts once, so build them again"
         )
     _require_numbers(frame, path)
+    _require_keys(frame, path)
     return frame.with_columns(
         pl.col(name).cast(kind) if name in there else pl.lit(None, kind).alias(name) for name, kind in optional.items()
     )
@@ -67,6 +68,20 @@ def _require_numbers(frame: pl.DataFrame, path: Path) -> None:
                     f"{path.name}: {name} of {len(odd)} predictions is no finite number ({some(odd)}); "
                     "predict again, with weights that are whole"
                 )
+
+
+def _require_keys(frame: pl.DataFrame, path: Path) -> None:
+    """Refuse a list of keys without a key: the question would be asked and counted nowhere."""
+    import polars as pl
+
+    if "answer_keys" in frame.columns:
+        odd = pl.col("answer_keys").list.drop_nulls().list.len() == 0
+        keyless = frame.filter(odd)["instruction_id"].sort().to_list()
+        if keyless:
+            raise ScoringError(
+                f"{path.name}: answer_keys of {len(keyless)} instructions is a list without a key ({some(keyless)}); "
+                "name the keys that each answers for, or leave it null for its own row_id"
+            )
 
 
 def counted(asked: pl.DataFrame, limit: int | None, path: Path) -> pl.DataFrame:

@@ -64,7 +64,9 @@ def test_every_line_of_a_pipe_is_a_question_and_every_answer_a_line(talk):
     )
     done = talk("demo_base", lines=lines)
     assert done.exit_code == 0, done.output
-    assert len(done.stdout.splitlines()) == 3
+    answers = done.stdout.splitlines()
+    assert [n for n, answer in enumerate(answers) if not answer] == [1, 3, 4, 5]
+    assert len(answers) == 6
     assert "no place for a system text ('Be brief.')" in done.stderr
     assert "/what: /system TEXT tells it" in done.stderr
     assert "this question is too long" in done.stderr

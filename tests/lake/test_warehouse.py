@@ -9,6 +9,7 @@ import pytest
 from told import ask, told
 
 from rc_pipeline.lake import views, warehouse
+from rc_pipeline.lake.upkeep import discard
 
 VIEWS = (
     "answers errors by_question_word by_passage_length by_template confusion truncated_answers trivia_errors "
@@ -71,6 +72,13 @@ def test_a_warehouse_of_other_definitions_is_made_again(tmp_path: Path, monkeypa
     assert lake.warehouse.is_current()
     monkeypatch.setattr(warehouse, "DEFINITIONS", "of a later version")
     assert not lake.warehouse.is_current()
+
+
+def test_what_was_discarded_is_shown_no_more(tmp_path: Path) -> None:
+    lake = told(tmp_path, {"quiz": pl.DataFrame({"n": [1]}), "talk": pl.DataFrame({"n": [2]})})
+    assert [row[0] for row in ask(lake, "SELECT asset FROM lineage ORDER BY ALL")] == ["tables/quiz", "tables/talk"]
+    discard(lake, [lake.store.head_links()["tables/quiz"]])
+    assert ask(lake, "SELECT asset FROM lineage") == [("tables/talk",)]
 
 
 def test_many_small_builds_are_not_each_shown_but_all_of_them_in_the_end(

@@ -68,6 +68,13 @@ def test_a_log_probability_that_is_no_number_is_refused(scored: Score, field: st
         scored([asked("a", gold_answers=["x"]), asked("b", gold_answers=["x"])], rows, "trivia_qa")
 
 
+@pytest.mark.parametrize("keys", [[], [None]])
+def test_a_question_that_stands_for_no_key_is_refused_and_not_left_out(scored: Score, keys: list[Any]) -> None:
+    rows = [asked("a", gold_answers=["x"]), asked("b", gold_answers=["x"], answer_keys=keys)]
+    with pytest.raises(ScoringError, match=r"answer_keys of 1 instructions is a list without a key \(b:t\)"):
+        scored(rows, [said("a", "x"), said("b", "x")], "trivia_qa")
+
+
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"not parquet")
     with pytest.raises(ScoringError, match=r"x\.parquet: instructions cannot be read"):

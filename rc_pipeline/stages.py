@@ -70,5 +70,5 @@ CODE: dict[str, tuple[str, ...]] = {
 }
 # A merged model is asked and scored before anybody gets it.
 CODE["merged"] = (
-    "rc_pipeline.merging", f"{_MODELS}.weight_files", *CODE["predictions"], *CODE["scores"],
+    "rc_pipeline.merging", f"{_MODELS}.config_files", f"{_MODELS}.weight_files", *CODE["predictions"], *CODE["scores"],
 )  # fmt: skip

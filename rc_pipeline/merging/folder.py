@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rc_pipeline.merging.weights import DTYPES
+from rc_pipeline.models.config_files import KERNELS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 # What says how a file came about and not what the model is, or names another precision or code.
-NOT_CARRIED = ("_name_or_path", "auto_map", "quantization_config", "torch_dtype", "transformers_version")
+NOT_CARRIED = ("_name_or_path", "auto_map", "torch_dtype", "transformers_version", *KERNELS)
 TOKENIZER_NAMES = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rc_pipeline.models.loading import ModelLoadError, architecture, quiet_peft
 from rc_pipeline.models.weight_files import SAFE, safetensors_header, weight_files
+from rc_pipeline.worker import beat
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +42,7 @@ def open_weights(folder: Path, family: str, adapter: Path | None = None) -> Any:
         use_safetensors=True,
         output_loading_info=True,
         dtype=getattr(torch, _held_in(folder)),
+        attn_implementation="sdpa",
     )
     if report["missing_keys"] or report["mismatched_keys"]:
         raise ModelLoadError(f"{folder}: weights are missing or of another shape. Build the model again.")
@@ -64,7 +66,7 @@ def _held_in(folder: Path) -> str:
         header, problem = safetensors_header(folder / name)
         if problem:
             raise ModelLoadError(problem)
-        kinds |= {entry["dtype"] for key, entry in header.items() if key != "__metadata__"}
+        kinds |= {entry["dtype"] for entry in header.values()}
     floats = {kind for kind in kinds if kind.startswith(("F", "BF"))}
     return NARROW.get(floats.pop(), "float32") if len(floats) == 1 else "float32"
 
@@ -102,7 +104,10 @@ class Merged:
         files = [SAFE] if len(shards) == 1 else files
         total = 0
         for file, names in zip(files, shards, strict=True):
-            tensors = {name: self._rounded(name, rounded) for name in names}
+            tensors = {}
+            for name in names:
+                beat()
+                tensors[name] = self._rounded(name, rounded)
             total += sum(tensor.nbytes for tensor in tensors.values())
             save_file(tensors, out / file, metadata={"format": "pt"})
         if len(shards) > 1:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rc_pipeline.lake.hashing import sha256_file
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
+from rc_pipeline.models.config_files import foreign_problems, read_object
 from rc_pipeline.models.families import ENCODER_DECODERS, LOADED_AS, MODEL_TYPES, NATIVE, SENTENCEPIECE, read_in_place
 from rc_pipeline.models.weight_files import weight_files, weight_shapes
 
@@ -154,16 +155,13 @@ def _only_folder(files: Mapping[str, Path]) -> Path:
 
 def _read_config(folder: Path, family: str, model_type: str) -> tuple[dict[str, Any], list[str]]:
     path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return {}, [f"{path}: missing. A checkpoint folder needs config.json, *.safetensors and tokenizer.json."]
-    except (ValueError, OSError) as error:
-        return {}, [f"{path}: cannot be read as JSON ({error}). Fetch the checkpoint again."]
-    if not isinstance(config, dict):
-        return {}, [f"{path}: holds a {type(config).__name__}, not an object. Fetch the checkpoint again."]
+    config, unreadable = read_object(path)
+    if unreadable:
+        return {}, unreadable
     found = config.get("model_type")
-    problems = _value_problems(path, family, config)
+    problems = _value_problems(path, family, config) + foreign_problems(folder, config)
     if family == NATIVE:
         return config, [*_type_problems(path, str(found)), *problems]
     if found != model_type:

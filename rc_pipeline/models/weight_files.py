@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
 # Safetensors come first: the other files of the same checkpoint say the same, in pickle form.
 LAYOUTS = (SAFE, f"{SAFE}.index.json", PICKLED, f"{PICKLED}.index.json")
+# As the format's own library has it.
+HEADER_BYTES = 100_000_000
 FETCH_SAFE = (
     "Fetch the safetensors files of this model, or convert it once with transformers' `save_pretrained(folder)` on a "
     "machine that may run it."
@@ -36,7 +38,7 @@ def weight_files(folder: Path) -> tuple[list[str], list[str]]:
     index = folder / layout
     try:
         names = sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         return [], [f"{index}: is no index of weights ({error!r}). Fetch the checkpoint again."]
     foreign = [name for name in names if Path(name).name != name]
     problems = [f"{index}: names {name!r}, which is no file of this folder. Fetch it again." for name in foreign]
@@ -56,14 +58,32 @@ def safetensors_header(path: Path) -> tuple[dict[str, Any], str]:
         if len(start) < 8 or length > size - 8:
             return {}, f"{path}: cut off in its header ({size} bytes). Fetch the file again."
         try:
-            header: dict[str, Any] = json.loads(file.read(length))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-            expected = 8 + length + max(ends, default=0)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return {}, f"{path}: is no safetensors file. Fetch the file again."
+            header = _entries(file.read(length)) if length <= HEADER_BYTES else None
+        except (ValueError, RecursionError):
+            header = None
+    if header is None:
+        return {}, f"{path}: is no safetensors file. Fetch the file again."
+    expected = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
     if size != expected:
         return header, f"{path}: {size} bytes long, but its header speaks of {expected}. Fetch the file again."
     return header, ""
+
+
+def _entries(text: bytes) -> dict[str, Any] | None:
+    """Return what a header says of each weight; nothing where it is none."""
+    header = json.loads(text)
+    if not isinstance(header, dict):
+        return None
+    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    return entries if all(map(_is_entry, entries.values())) else None
+
+
+def _is_entry(entry: Any) -> bool:
+    if not (isinstance(entry, dict) and isinstance(entry.get("dtype"), str)):
+        return False
+    shape, places = entry.get("shape"), entry.get("data_offsets")
+    numbers = [*shape, *places] if isinstance(shape, list) and isinstance(places, list) and len(places) == 2 else [None]
+    return all(type(number) is int and number >= 0 for number in numbers)
 
 
 def weight_shapes(folder: Path) -> tuple[dict[str, list[int]], list[str]]:
@@ -74,7 +94,7 @@ def weight_shapes(folder: Path) -> tuple[dict[str, list[int]], list[str]]:
         header, problem = safetensors_header(folder / name)
         if problem:
             problems.append(problem)
-        shapes |= {key: value["shape"] for key, value in header.items() if key != "__metadata__"}
+        shapes |= {key: value["shape"] for key, value in header.items()}
     return shapes, problems
 
 

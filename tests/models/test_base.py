@@ -35,11 +35,43 @@ def test_every_problem_of_a_folder_is_named_at_once(tmp_path: Path) -> None:
         assert name in line
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "\xff\xfe"])
+@pytest.mark.parametrize("text", ["{", "[]", "\xff\xfe", "[" * 100_000, '{"a":' * 100_000])
 def test_a_config_that_is_no_json_object_is_named(folder: Path, text: str) -> None:
     (folder / "config.json").write_bytes(text.encode("latin-1"))
 
     assert "config.json" in problems(folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "[" * 100_000, '{"fast_tokenizer_files": ["tokenizer.4.0.0.json"]}'])
+def test_files_beside_the_config_are_held_to_the_same(folder: Path, text: str) -> None:
+    (folder / "tokenizer_config.json").write_text(text)
+
+    assert "tokenizer_config.json" in problems(folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("quantization_config", {"quant_method": "gptq", "bits": 4}),
+        ("quantization_config", "awq"),
+        ("transformers_weights", "other.safetensors"),
+        ("attn_implementation", "somebody/attention"),
+        ("_attn_implementation", {"": "somebody/attention"}),
+        ("experts_implementation", "somebody/experts"),
+    ],
+)
+def test_a_config_by_which_other_weights_or_code_would_be_loaded_is_refused(
+    folder: Path, field: str, value: object
+) -> None:
+    change_config(folder, **{field: value})
+
+    assert f"config.json: {field}" in problems(folder)
+
+
+def test_a_folder_that_says_it_is_an_adapter_of_another_model_is_refused(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/somewhere/else"}))
+
+    assert "Merge the two and name the merged model" in problems(folder)
 
 
 @pytest.mark.parametrize("value", ["two", [2], 2.0, True, 0, {}])
@@ -83,6 +115,34 @@ def test_truncated_weights_are_found_without_loading_them(folder: Path, keep: in
     weights.write_bytes(weights.read_bytes()[:keep])
 
     assert "Fetch the file again" in problems(folder)
+
+
+def test_a_header_as_long_as_a_disk_is_not_read(folder: Path) -> None:
+    size = 100 << 30
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write((size - 8).to_bytes(8, "little"))
+        file.truncate(size)
+
+    assert "is no safetensors file" in problems(folder)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"null",
+        b"[" * 100_000,
+        b'{"w": {"dtype": "F32", "data_offsets": [0, 0]}}',
+        b'{"w": {"shape": [1], "data_offsets": [0, 0]}}',
+        b'{"w": {"dtype": "F32", "shape": "xx", "data_offsets": [0, 0]}}',
+        b'{"w": {"dtype": "F32", "shape": [1e40], "data_offsets": [0, 0]}}',
+        b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": [-8, 0]}}',
+        b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}',
+    ],
+)
+def test_a_header_that_does_not_say_where_a_weight_lies_is_refused(folder: Path, header: bytes) -> None:
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+
+    assert "is no safetensors file" in problems(folder)
 
 
 def test_weights_that_are_a_git_lfs_pointer_name_the_remedy(folder: Path) -> None:

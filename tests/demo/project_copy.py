@@ -58,7 +58,7 @@ class ProjectCopy:
     def execute(self, job: str) -> str:
         """Run a job to success and return what it printed."""
         run = self.start(job)
-        output, _ = run.communicate(timeout=280)
+        output, _ = run.communicate(timeout=600)
         assert run.returncode == 0, output
         return output
 

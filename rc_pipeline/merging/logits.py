@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rc_pipeline.lake.outcome import Check
 from rc_pipeline.merging.float32 import in_float32
 from rc_pipeline.merging.weights import MergeError
+from rc_pipeline.worker import beat
 
 if TYPE_CHECKING:
     import torch
@@ -66,6 +67,7 @@ def said_about(model: Any, probes: Sequence[Probe]) -> torch.Tensor:
     told = []
     with torch.no_grad(), in_float32(model):
         for probe in probes:
+            beat()
             read, written = probe.prompt[-PROMPT_TOKENS:], probe.answer[:-1]
             if model.config.is_encoder_decoder:
                 start = torch.tensor([[model.config.decoder_start_token_id, *written]])

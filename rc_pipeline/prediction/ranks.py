@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rc_pipeline.lake.canonical import sha256_json
+from rc_pipeline.worker import processes, rank
 
 if TYPE_CHECKING:
     from rc_pipeline.prediction.asks import Ask
@@ -17,20 +18,15 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def rank() -> int:
-    """Return the number of this process among those that `torchrun` has started."""
-    return int(os.environ.get("RANK", "0"))
-
-
 def own_share(asks: Mapping[str, Ask]) -> dict[str, Ask]:
     """Return what this process is to ask.
 
     Shares go by prompt, not by place: processes that start later may find less to ask, and still agree on whose it is.
     """
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if processes == 1:
+    own, of = rank(), processes()
+    if of == 1:
         return dict(asks)
-    return {key: ask for key, ask in asks.items() if int(sha256_json(ask.prompt)[:8], 16) % processes == rank()}
+    return {key: ask for key, ask in asks.items() if int(sha256_json(ask.prompt)[:8], 16) % of == own}
 
 
 def use_own_device() -> None:

@@ -12,8 +12,9 @@ from rc_pipeline.lake.frames import write_parquet
 from rc_pipeline.lake.outcome import JSON, Outcome
 from rc_pipeline.prediction.answers import latency, predictions
 from rc_pipeline.prediction.asks import WRITTEN, Decoding, asks_of
-from rc_pipeline.prediction.ranks import gathered, own_share, rank
+from rc_pipeline.prediction.ranks import gathered, own_share
 from rc_pipeline.prediction.summary import outcome
+from rc_pipeline.worker import rank
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

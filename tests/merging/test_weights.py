@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from rc_pipeline import worker
 from rc_pipeline.merging.weights import Merged, MergeError, open_weights
 from tests.merging.tiny_runs import train_tiny
 from tests.models.tiny_models import write_model
@@ -47,6 +48,17 @@ def test_a_weight_that_has_no_number_in_half_precision_is_refused_by_name(
 
     with pytest.raises(MergeError, match=r"model\.norm\.weight: a weight as large as 7e\+04 .* bf16 or fp32"):
         merged(base, tuned, tmp_path / "out", "fp16")
+
+
+def test_a_merge_gives_signs_of_life(
+    llama: Path, tuned: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(worker.HEARTBEAT, str(tmp_path / "heartbeat"))
+    monkeypatch.setattr(worker, "SECONDS_BETWEEN_BEATS", 0)
+
+    merged(llama, tuned, tmp_path / "out")
+
+    assert (tmp_path / "heartbeat").exists()
 
 
 @pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16, torch.float16])

@@ -5,6 +5,8 @@ import sys
 
 import dagster as dg
 
+from rc_pipeline.xray.visible import lines_visible
+
 
 class OneLineEach(logging.Formatter):
     """`14:03:21  adapters/demo_tuned: built in 71.2 s` instead of Dagster's full prefix."""
@@ -16,7 +18,7 @@ class OneLineEach(logging.Formatter):
         text = str(details.get("orig_message") or record.getMessage())
         if event is not None:
             text = _what_went_wrong(event) or text
-        return f"{self.formatTime(record, '%H:%M:%S')}  {text}"
+        return f"{self.formatTime(record, '%H:%M:%S')}  {lines_visible(text)}"
 
 
 class Said(logging.Filter):

@@ -17,6 +17,7 @@ from rc_pipeline.lake.folder import lake_folder
 from rc_pipeline.lake.planner import Cached, ToBuild
 from rc_pipeline.lake.store import Artifact
 from rc_pipeline.lineage import Lineage, load_lineage
+from rc_pipeline.xray.visible import lines_visible
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
@@ -31,7 +32,8 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
             # Whoever read what is printed has read enough, such as `head`; nothing is left to say, or to flush.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (CatalogError, LakeUnwritable, ValueError, OSError) as error:
-            raise click.ClickException(str(error)) from error
+            # A file's own words may be among these.
+            raise click.ClickException(lines_visible(str(error))) from error
 
     return wrapped
 

@@ -53,7 +53,8 @@ def _cosmos_qa(questions: Path, predictions: Path, *, as_json: bool) -> None:
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        # Escaped, since a key of somebody's file may hold what no terminal should read, or UTF-8 cannot hold.
+        click.echo(json.dumps(found, indent=1))
         return
     intervals = found.pop("intervals")
     for name, value in found.items():

@@ -15,6 +15,11 @@ def visible(text: str) -> str:
     return "".join([character if character.isalnum() or character == " " else _shown(character) for character in text])
 
 
+def lines_visible(text: str) -> str:
+    """Return a text of lines whose control characters are spelled out, but for the line ends and tabs."""
+    return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
+
+
 @lru_cache(maxsize=4096)
 def _shown(character: str) -> str:
     if character == "\n":

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -55,6 +56,20 @@ def test_words_have_every_digit_and_no_character_that_moves_a_cursor(trivia: lis
     assert "missing         1: q2" in said
     assert r"extra           1: q9\x1b" in said
     assert "\x1b" not in said
+
+
+def test_keys_that_no_utf8_holds_are_escaped_and_the_score_stands(tmp_path: Path, trivia: list[Any]) -> None:
+    (tmp_path / "p.json").write_text('{"q1": "red kite", "\\ud800": "x", "\\u009b31m": "y"}')
+    said = call(*trivia, "--json")
+    assert json.loads(said)["extra"] == ["\ud800", "\x9b31m"]
+    assert said.isascii()
+
+
+def test_an_error_spells_out_what_would_move_a_cursor(tmp_path: Path, trivia: list[Any]) -> None:
+    broken = {**QA, "Data": [{"QuestionId": "q\x1b[2J\u202e", "Answer": {"NormalizedAliases": 7}}]}
+    (tmp_path / "qa.json").write_text(json.dumps(broken))
+    with pytest.raises(click.ClickException, match=r"q␛\[2J‹U\+202E›: Answer: aliases are no list of texts"):
+        main(["score", *map(str, trivia)], standalone_mode=False)
 
 
 def test_cosmos_labels_are_scored_by_line(tmp_path: Path) -> None:

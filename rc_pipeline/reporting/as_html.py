@@ -48,12 +48,12 @@ figure { margin: 1.8rem 0; }
 figure img { display: block; margin: 0 auto; width: min(100%, 32rem); height: auto; background: #fff;
   border-radius: .3rem;
   padding: .4rem; }
-figure.wide img { width: 100%; }
+figure.wide img { width: 100%; min-width: 34rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; margin: 0 auto; font: .82rem/1.45 system-ui, sans-serif;
   font-variant-numeric: tabular-nums; border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink); }
 th, td { text-align: left; padding: .3rem .7rem; vertical-align: top; white-space: nowrap; }
-td.words { white-space: normal; min-width: 11rem; }
+td.words { white-space: normal; min-width: 11rem; max-width: 26rem; }
 thead th { border-bottom: 1px solid var(--ink); white-space: normal; vertical-align: bottom; }
 tbody tr:nth-child(even) { background: var(--row); }
 figcaption { font-size: .86rem; color: var(--quiet); margin: .6rem auto 0; max-width: 44rem; }
@@ -64,7 +64,10 @@ pre { overflow-x: auto; background: var(--row); border: 1px solid var(--line); b
 data { cursor: help; }
 .references { padding-left: 1.4rem; text-indent: -1.4rem; font-size: .9rem; }
 .references p { margin: .35rem 0; }
-@media print { body { max-width: none; font-size: 10.5pt; padding: 0; } tr, figure { break-inside: avoid; }
+@media screen and (min-width: 60rem) { .scroll { position: relative; left: 50%; transform: translateX(-50%);
+  width: max-content; min-width: 100%; max-width: min(100vw - 4rem, 84rem); } }
+@media print { .scroll { overflow: visible; } figure.wide img { min-width: 0; }
+  body { max-width: none; font-size: 10.5pt; padding: 0; } tr, figure { break-inside: avoid; }
   td { white-space: normal; } }
 """
 WORDS_FROM = 24
@@ -104,6 +107,8 @@ def _block(block: Block, names: Mapping[str, str], pictures: Path) -> str:
         case Figure(name=name, caption=caption, wide=wide):
             data = base64.b64encode((pictures / f"{name}.svg").read_bytes()).decode()
             picture = f'<img alt="{escape(plain(caption))}" src="data:image/svg+xml;base64,{data}">\n'
+            if wide:
+                picture = f'<div class="scroll">\n{picture}</div>\n'
             kind = ' class="wide"' if wide else ""
             return f'<figure id="{name}"{kind}>\n{picture}{_caption(name, caption, names)}</figure>\n'
         case Query(lines=lines):

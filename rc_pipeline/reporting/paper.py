@@ -197,7 +197,7 @@ def _walk_back(study: Study) -> list[Block]:
         Heading("Walking a number back", detail=True),
         Paragraph(sentences(
             said("Every number above is made of rows of the warehouse: {}. The queries are for {} on {}.",
-                 Code("duckdb -readonly data_lake/rc.duckdb"), Code(one.label), column.eval_set),
+                 Code('rc-pipeline sql "…"'), Code(one.label), column.eval_set),
             said("Runs of equal content are kept under one name: {}.", aliases) if aliases else ()), detail=True),
         Paragraph(("The score, from its single verdicts:",), detail=True),
         Query((

@@ -195,7 +195,7 @@ def require_code(title: str, expected: dict[str, str] | None) -> None:
 def write_outcome(folder: Path, outcome: Outcome) -> None:
     """Leave the outcome where the parent process looks for it."""
     data: JSON = outcome.to_json()
-    (folder / OUTCOME_FILE).write_text(json.dumps(data, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+    (folder / OUTCOME_FILE).write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
 
 
 def read_outcome(folder: Path) -> Outcome:

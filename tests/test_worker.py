@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rc_pipeline import worker
-from rc_pipeline.worker import Progress
+from rc_pipeline.lake.outcome import JSON, Outcome
+from rc_pipeline.worker import Progress, read_outcome, write_outcome
 
 
 @pytest.fixture
@@ -36,3 +37,9 @@ def test_figures_are_told_with_their_units(clock):
     said: list[str] = []
     Progress("training", said.append)(1, 1, loss=0.18404, tokens_per_second=13011.7, gigabytes=0.66)
     assert said == ["training  1/1  loss 0.184  13,012 tokens/s  0.7 GB  0 s"]
+
+
+def test_what_a_worker_tells_keeps_its_order(tmp_path):
+    told: dict[str, JSON] = {"loss_curve": {"image": "_loss.png"}, "steps": 3, "examples": 5}
+    write_outcome(tmp_path, Outcome(metadata=told))
+    assert list(read_outcome(tmp_path).metadata) == list(told)

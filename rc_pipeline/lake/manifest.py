@@ -37,7 +37,10 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return the manifest as the readable JSON that is stored."""
-        return (json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        page = json.loads(json.dumps(asdict(self), sort_keys=True, ensure_ascii=False))
+        # What a stage tells of itself is read by people in the order in which it tells it.
+        page["outcome"] = self.outcome
+        return (json.dumps(page, indent=1, ensure_ascii=False) + "\n").encode()
 
     def content_of(self, only: str) -> str:
         """Return the hash of what the files that match `only` say."""

@@ -61,12 +61,12 @@ def train(spec: dict[str, Any], progress: Progress) -> Outcome:
     own_tokens = sum(line["tokens"] for line in journal.lines)
     return Outcome(
         metadata={
+            "loss_curve": {"image": "_loss.png"},
             **_figures(trainer, examples, journal),
             "startup_seconds": round(ready - started, 1),
             "training_seconds": round(trained - ready, 1),
             "tokens_per_second": round(own_tokens / max(1e-9, trained - ready)),
             "resumed_at_step": journal.resumed_at,
-            "loss_curve": {"image": "_loss.png"},
             "first_example": {"markdown": _fenced(examples.first_prompt)},
         },
         checks=tuple(checks),

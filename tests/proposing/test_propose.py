@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 
 import pytest
@@ -22,6 +21,7 @@ from rc_pipeline.proposing.judging import Dropped, judged
 from rc_pipeline.proposing.likeness import likeness, words
 from rc_pipeline.proposing.propose import propose
 from rc_pipeline.proposing.writing import as_yaml, write_templates
+from tests.pace import within
 
 KEY = "sk-very-secret-0123456789"
 
@@ -50,11 +50,10 @@ def why(candidate, task=TASK, kept=None):
     ],
 )  # fmt: skip
 def test_a_template_that_could_do_harm_is_dropped_in_no_time(text):
-    began = time.monotonic()
-    for field in ("instruction", "input", "output"):
-        whole = f"{GOOD[0]['instruction']} {text} {{{{ question }}}} {{{{ context }}}} {OPTIONS}"
-        assert why(proposal(**{field: whole})) in ("unsafe", "invalid")
-    assert time.monotonic() - began < 2
+    with within(2):
+        for field in ("instruction", "input", "output"):
+            whole = f"{GOOD[0]['instruction']} {text} {{{{ question }}}} {{{{ context }}}} {OPTIONS}"
+            assert why(proposal(**{field: whole})) in ("unsafe", "invalid")
 
 
 @pytest.mark.parametrize(
@@ -117,11 +116,10 @@ def test_columns_of_one_language_are_enough_for_its_templates():
     ],
 )  # fmt: skip
 def test_an_answer_without_a_whole_plain_template_is_none_and_runs_nothing(text, tmp_path):
-    began = time.monotonic()
     marker = tmp_path / "marker"
-    assert candidates(text.format(marker=marker)) == []
+    with within(5):
+        assert candidates(text.format(marker=marker)) == []
     assert not marker.exists()
-    assert time.monotonic() - began < 5
 
 
 def test_templates_are_found_in_json_wherever_it_stands_even_when_the_list_was_cut_off():

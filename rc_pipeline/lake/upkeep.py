@@ -62,12 +62,14 @@ def _wrong_in(folder: Path) -> list[str]:
 
 
 def discard(lake: Lake, paths: Iterable[Path], on_wait: Callable[[], None] | None = None) -> None:
-    """Take artifacts out of the store (or dangling links out of the heads), so that they are built again."""
+    """Take artifacts out of the store, and links to them or to nothing out of the heads; they are built again."""
     with held(lake.root / IN_USE, on_wait):
+        links = {folder: lake.store.heads / key for key, folder in lake.store.head_links().items()}
         for path in paths:
-            if path.is_symlink():
-                path.unlink()
-            elif path.exists():
+            link = path if path.is_symlink() else links.get(path.resolve())
+            if link is not None:
+                link.unlink(missing_ok=True)
+            if path.exists():
                 lake.store.discard(path)
 
 

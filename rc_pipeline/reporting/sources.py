@@ -31,4 +31,4 @@ def _files(study: Study) -> Iterator[tuple[str, Path, str]]:
         file = path / "training.json" if path.is_dir() else path
         yield f"adapters/{run}", file, f"FROM lineage WHERE asset = 'adapters/{run}'"
     for path in study.files.overlaps:
-        yield "overlaps", path, "FROM overlaps"
+        yield "overlaps", path, 'FROM "overlaps"'

@@ -32,6 +32,14 @@ def pretend_code(monkeypatch, version: str) -> None:
     monkeypatch.setattr("rc_pipeline.lake.planner.code_hashes", edited)
 
 
+def test_a_lake_from_which_something_was_discarded_is_whole(world):
+    world.run()
+    discard(world.lake(), [head_folder(world, "doubled/a")])
+    assert not (world.root / "heads" / "doubled/a").is_symlink()
+    assert verify(world.lake()).problems == []
+    assert "doubled/a" in world.run()
+
+
 def test_altered_bytes_of_the_same_length_are_found_and_discarded(world):
     world.run()
     file = head_folder(world, "doubled/a") / "_seconds.txt"

@@ -13,6 +13,9 @@ from rc_pipeline.lake.frames import preview
 from rc_pipeline.lake.outcome import JSON, Check
 from rc_pipeline.xray.preview import preview_markdown
 
+# Ids would leave the texts no room.
+PREVIEWED = ("template", "instruction", "input", "output")
+
 
 def metadata(written: Sequence[Written], out: Path) -> dict[str, JSON]:
     """Return how many rows became what, why others did not, and an example of every template."""
@@ -24,7 +27,7 @@ def metadata(written: Sequence[Written], out: Path) -> dict[str, JSON]:
         **{f"dropped: {reason}": count for reason, count in sorted(reasons.items())},
         "dropped": sum(reasons.values()),
         "examples": {"markdown": _examples(written, out)},
-        "preview": preview(pl.scan_parquet(out / f"{written[0].split}.parquet").head(5).collect()),
+        "preview": preview(pl.scan_parquet(out / f"{written[0].split}.parquet").select(PREVIEWED).head(5).collect()),
     }
 
 

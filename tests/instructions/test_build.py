@@ -274,6 +274,12 @@ def test_what_was_said_before_stays_with_its_row(tmp_path: Path) -> None:
     ]
 
 
+def test_a_preview_is_of_the_texts_and_leaves_them_room(cosmos: Path, tmp_path: Path) -> None:
+    shown = build(cosmos, tmp_path / "out").metadata["preview"]
+    assert isinstance(shown, dict)
+    assert str(shown["markdown"]).splitlines()[0] == "| template | instruction | input | output |"
+
+
 def test_people_see_an_example_of_every_template(cosmos: Path, tmp_path: Path) -> None:
     examples = build(cosmos, tmp_path / "out").metadata["examples"]
     assert isinstance(examples, dict)

@@ -28,7 +28,7 @@ def build(work: Work, _: Heavy) -> Outcome:
         holdout=settings["holdout"],
         duplicates=settings["duplicates"],
         shot_rows=settings["shot_rows"],
-        asked_as=settings["asked_as"],
+        asked_as={split: [*ways] for split, ways in settings["evaluate_on"].items()},
         seed=settings["seed"],
         out=work.out,
     )

@@ -22,10 +22,12 @@ def what_changed(node: Node, before: dict[str, Any], now: dict[str, Any]) -> str
 def _settings(node: Node, before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     old, new = flatten(before), flatten(now)
     changed = changed_names(old, new)
+    # A group that was empty is no field of its own.
+    changed = [name for name in changed if not any(other.startswith(f"{name}.") for other in changed)]
     by_file: dict[str, list[str]] = {}
     for name in changed:
         prefix = _longest_prefix(name, node)
-        field = name.removeprefix(prefix).lstrip(".") or name.rsplit(".", 1)[-1]
+        field = name.removeprefix(prefix).lstrip(".") or name
         verb = "added" if name not in old else "removed" if name not in new else "changed"
         by_file.setdefault(node.origins.get(prefix, "setting"), []).append(f"{field} {verb}")
     return [f"{file}: {', '.join(fields)}" for file, fields in sorted(by_file.items())]

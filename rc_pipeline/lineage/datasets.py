@@ -64,14 +64,28 @@ def dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
             "holdout": dataset.model_dump(include={"holdout"})["holdout"],
             "duplicates": dataset.duplicates,
             "shot_rows": _shot_rows(catalog, name),
-            "asked_as": {split: [*ways] for split, ways in asked_as.items()},
+            "evaluate_on": {split: dict.fromkeys(ways, True) for split, ways in asked_as.items()},
             "seed": 0,
         },
         needs=needs,
         code=CODE["instructions"],
-        origins=origin | {f"templates.{key}": catalog.origin("tasks", f"{dataset.tasks}/{key}") for key in templates},
+        origins=origin
+        | {f"templates.{key}": catalog.origin("tasks", f"{dataset.tasks}/{key}") for key in templates}
+        | _studies_that_ask(catalog, name, asked_as),
         about=about,
     )  # fmt: skip
+
+
+def _studies_that_ask(catalog: Catalog, name: str, asked_as: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return what decides which probes there are, and whether rows stand ready as examples: files of studies."""
+    found = dict.fromkeys(("evaluate_on", "shot_rows"), f"{catalog.root.name}/studies")
+    for split, ways in asked_as.items():
+        for way in ways:
+            asking = (
+                study for study, told in sorted(catalog.studies.items()) if f"{name}/{split}.{way}" in told.evaluate_on
+            )
+            found[f"evaluate_on.{split}.{way}"] = catalog.origin("studies", next(asking))
+    return found
 
 
 def _passages(

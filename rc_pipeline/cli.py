@@ -32,7 +32,7 @@ from rc_pipeline.lake.upkeep import verify as verify_lake
 READING = {"SELECT", "EXPLAIN", "MULTI"}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def main() -> None:
     """Plan, explain and look after what the lake holds. RC_LAKE moves the lake."""
 

@@ -11,6 +11,8 @@ import click
 from rc_pipeline.commands.entry import reported
 from rc_pipeline.lake.folder import lake_folder
 
+WIDTH = 27
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
@@ -25,9 +27,9 @@ def doctor(as_json: bool) -> None:
         for one in findings:
             found.append(one)
             if not as_json:
-                click.echo(f"{one.state:8} {one.subject:22} {one.says}")
+                click.echo(f"{one.state:8} {one.subject:{WIDTH}} {one.says}")
                 if one.remedy:
-                    click.echo(f"{'':8} {'':22} → {one.remedy}")
+                    click.echo(f"{'':8} {'':{WIDTH}} → {one.remedy}")
     states = [one.state for one in found]
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=1, ensure_ascii=False))

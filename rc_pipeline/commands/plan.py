@@ -16,6 +16,8 @@ from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.planner import Cached, Plan, ToBuild, Unknown
 from rc_pipeline.lineage import Lineage
 
+WAITED_FOR_SHOWN = 3
+
 
 @click.command()
 @click.argument("study", required=False)
@@ -48,26 +50,38 @@ def _as_json(found: Plan, trainings: Mapping[str, Ahead]) -> dict[str, Any]:
 
 def _in_words(lake: Lake, found: Plan, trainings: Mapping[str, Ahead]) -> list[str]:
     width = max((len(key) for key in found.states), default=0)
-    lines, expected = [], 0.0
+    lines, took = [], {ToBuild: 0.0, Unknown: 0.0, Cached: 0.0}
     for key, state in found.states.items():
         head = lake.store.head(key)
         last = f"  (last time {head.manifest.seconds:.0f} s)" if head is not None else ""
+        took[type(state)] += head.manifest.seconds if head is not None else 0.0
         match state:
             case ToBuild():
                 lines.append(f"build    {key:{width}}  {state.reason}{last}")
                 if key in trainings:
                     lines.append(f"{'':9}{'':{width}}  {trainings[key].in_words()}")
-                expected += head.manifest.seconds if head is not None else 0.0
             case Unknown():
-                lines.append(f"unknown  {key:{width}}  waits for {', '.join(state.waits_for)}{last}")
+                lines.append(f"unknown  {key:{width}}  waits for {_first(state.waits_for)}{last}")
             case Cached():
                 refused = state.artifact.manifest.refused_by()
                 note = f"but failed its check {', '.join(refused)}" if refused else _rows(state)
                 lines.append(f"{'refused' if refused else 'stands':8} {key:{width}}  {note}")
     counts = {name: len(keys) for name, keys in found.to_json().items()}
-    took = f"; what is to build took {expected:.0f} s last time" if expected else ""
-    lines.append(f"{counts['build']} to build, {counts['unknown']} unknown, {counts['cached']} stand{took}")
-    return lines
+    lines.append(
+        f"{counts['build']} to build{_last_time(took[ToBuild])}, "
+        f"{counts['unknown']} unknown{_last_time(took[Unknown])}, {counts['cached']} stand"
+    )
+    return [line.rstrip() for line in lines]
+
+
+def _first(keys: tuple[str, ...]) -> str:
+    shown = keys if len(keys) <= WAITED_FOR_SHOWN else keys[: WAITED_FOR_SHOWN - 1]
+    more = len(keys) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _last_time(seconds: float) -> str:
+    return f" ({seconds:.0f} s last time)" if seconds else ""
 
 
 def _rows(state: Cached) -> str:

@@ -95,3 +95,17 @@ def test_a_plan_imports_nothing_heavy(built_lake: Path) -> None:
     )
 
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_of_many_that_a_thing_waits_for_the_first_are_told_and_the_rest_counted() -> None:
+    from rc_pipeline.commands.plan import _first
+
+    assert _first(("a", "b", "c")) == "a, b, c"
+    assert _first(("a", "b", "c", "d")) == "a, b and 2 more"
+
+
+def test_the_last_line_counts_and_no_line_ends_in_spaces(cli: Cli) -> None:
+    lines = cli("plan", "demo").output.splitlines()
+
+    assert lines[-1] == "19 to build, 0 unknown, 8 stand"
+    assert all(line == line.rstrip() for line in lines)

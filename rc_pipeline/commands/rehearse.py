@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
 import sys
 import time
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from rc_pipeline.catalog import Catalog
     from rc_pipeline.rehearsing.datasets import Data
     from rc_pipeline.rehearsing.models import StandIn
+    from rc_pipeline.rehearsing.process import Process
 
 # What is worth having again the next time; no study can be called so.
 KNOWN, BEGINNINGS = "_known", "_beginnings"
@@ -110,25 +109,20 @@ class _StandIns:
 
 def _rehearsed(lineage: Lineage, lake: Lake, study: str, rows: int, folder: Path) -> list[Finding]:
     from rc_pipeline.rehearsing import findings
-    from rc_pipeline.rehearsing.derived import write_catalog
+    from rc_pipeline.rehearsing.process import Process
     from rc_pipeline.rehearsing.real_run import disk
     from rc_pipeline.rehearsing.running import rehearse_all
 
     planner, keys = lake.planner(), lineage.study(study)
-    parts = _stand_ins(lineage.catalog, planner, study, folder)
-    for line in parts.in_words():
-        click.echo(line)
-    write_catalog(
-        lineage.catalog, study, folder / "catalog", rows=rows,
-        datasets={name: data.changes for name, data in parts.data.items()},
-        models={name: model.changes for name, model in parts.models.items()},
-    )  # fmt: skip
-    small = load_lineage(folder / "catalog", folder / "lake")
-    with _apart():
-        from rc_pipeline.definitions import STAGES
-
+    with Process() as process:
+        parts = _stand_ins(lineage.catalog, planner, study, folder, process)
+        for line in parts.in_words():
+            click.echo(line)
+        small = _small_lineage(lineage.catalog, study, rows, folder, parts)
+        where = {"catalog": str(folder / "catalog"), "lake": str(folder / "lake")}
         done = rehearse_all(
-            Lake(folder / "lake", small.graph), small.study(study), STAGES,
+            small.study(study), small.graph,
+            lambda key: process.ask("build", key=key, **where),
             lambda state, key, seconds: click.echo(f"{state:7} {key}  {seconds:.1f} s"),
         )  # fmt: skip
     for key in keys:
@@ -148,34 +142,35 @@ def _rehearsed(lineage: Lineage, lake: Lake, study: str, rows: int, folder: Path
     ]
 
 
-def _stand_ins(catalog: Catalog, planner: Planner, study: str, folder: Path) -> _StandIns:
+def _small_lineage(catalog: Catalog, study: str, rows: int, folder: Path, parts: _StandIns) -> Lineage:
+    from rc_pipeline.rehearsing.derived import write_catalog
+
+    write_catalog(
+        catalog, study, folder / "catalog", rows=rows,
+        datasets={name: data.changes for name, data in parts.data.items()},
+        models={name: model.changes for name, model in parts.models.items()},
+    )  # fmt: skip
+    return load_lineage(folder / "catalog", folder / "lake")
+
+
+def _stand_ins(catalog: Catalog, planner: Planner, study: str, folder: Path, process: Process) -> _StandIns:
     from rc_pipeline.rehearsing.cutting import cut
     from rc_pipeline.rehearsing.datasets import data_of
     from rc_pipeline.rehearsing.derived import used
     from rc_pipeline.rehearsing.models import stand_in
+    from rc_pipeline.rehearsing.tiny import Tiny
 
     def shorten(path: Path, fmt: str) -> Path:
         return cut(path, fmt, folder.parent / BEGINNINGS, click.echo)
 
+    def write_tiny(out: Path, family: str, real: Path | None, context_tokens: int) -> Tiny:
+        real_folder = None if real is None else str(real)
+        told = {"out": str(out), "family": family, "real": real_folder, "context_tokens": context_tokens}
+        return Tiny(**process.ask("tiny", **told))
+
     datasets, models = used(catalog, study)
+    known = folder.parent / KNOWN
     return _StandIns(
         {name: data_of(catalog, name, planner, folder / "data", shorten) for name in datasets},
-        {name: stand_in(catalog, name, planner, folder / "models", folder.parent / KNOWN) for name in models},
+        {name: stand_in(catalog, name, planner, folder / "models", known, write_tiny) for name in models},
     )
-
-
-@contextmanager
-def _apart() -> Iterator[None]:
-    """Keep the work of a rehearsal on the CPU, off the network, and out of the user's records."""
-    before = dict(os.environ)
-    # One thread is faster than several for models as small as these.
-    os.environ |= {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
-    os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
-    # It warns of a faster product in 4 bits that it does not find.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ |= before

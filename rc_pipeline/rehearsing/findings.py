@@ -12,12 +12,14 @@ from rc_pipeline.checkup.findings import Finding, problem, warning
 from rc_pipeline.lake.build import InputChanged
 from rc_pipeline.lake.graph import Graph, Node
 from rc_pipeline.lake.outcome import Outcome
+from rc_pipeline.rehearsing.process import Killed
 from rc_pipeline.rehearsing.running import Rehearsed
 
 # Prompts are as long as the tokenizer makes them.
 BY_LENGTH = ("NothingToLearn", "PromptTooLong")
 # A handful of rows, and weights that know nothing, say nothing of these.
 OF_FEW_ROWS = frozenset({"no_split_is_empty", "published_counts", "no_overlap"})
+IF_KILLED = "if nobody did that, memory most likely ran out: close what else runs, or rehearse with fewer --rows"
 STAND_IN = " (by a stand-in's tokenizer; real lengths are known once the model's own is there)"
 
 
@@ -34,20 +36,22 @@ class Rows:
 def errors(found: Rehearsed, graph: Graph, catalog: Catalog, stood_in: Collection[str]) -> Iterator[Finding]:
     """Yield what ended a build, by the file that asked for it; `stood_in` names models that lack their tokenizer."""
     for key, error in found.errors.items():
-        node, said = graph[key], str(error) or repr(error)
+        node = graph[key]
         held_back = sum(cause == key for cause in found.held_back.values())
         waits = f"; {held_back} others wait for it" if held_back else ""
         where = node.origins.get("", next(iter(sorted(node.origins.values())), key))
         model = _model(node, catalog)
-        if type(error).__name__ in BY_LENGTH and model in stood_in:
-            yield warning(where, f"{key}: {said}{STAND_IN}", f"put the tokenizer of {model} there and rehearse again")
-        elif isinstance(error, InputChanged):
-            yield problem(where, said, "nothing is wrong with the study: start the rehearsal again")
-        elif isinstance(error, (ValueError, OSError)):
-            yield problem(where, f"{key}: {said}", f"the real run would end here{waits}")
+        if error.kind in BY_LENGTH and model in stood_in:
+            yield warning(where, f"{key}: {error}{STAND_IN}", f"put the tokenizer of {model} there and rehearse again")
+        elif error.kind == InputChanged.__name__:
+            yield problem(where, str(error), "nothing is wrong with the study: start the rehearsal again")
+        elif isinstance(error, Killed):
+            yield problem(where, f"{key}: {error}", f"{IF_KILLED}{waits}")
+        elif error.explained:
+            yield problem(where, f"{key}: {error}", f"the real run would end here{waits}")
         else:
-            says = f"{key}: {type(error).__name__}: {said}"
-            yield problem(where, says, f"a fault of this package: please report it{waits}")
+            says = f"{key}: {error.kind}: {error}"
+            yield problem(where, says, f"a fault of this package: please report it, with the trace above{waits}")
 
 
 def _model(node: Node, catalog: Catalog) -> str:

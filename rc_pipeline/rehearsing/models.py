@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from rc_pipeline.models.families import read_in_place, wanted
 from rc_pipeline.models.hub import HubError, explained
 from rc_pipeline.models.weight_files import weight_files
 from rc_pipeline.rehearsing.derived import tiny_source
-from rc_pipeline.rehearsing.tiny import Tiny, write_tiny
+from rc_pipeline.rehearsing.process import Failed
+from rc_pipeline.rehearsing.tiny import Tiny
 
 SECONDS = 10
 # Whoever is offline on purpose knows why a hub is out of reach.
 OFFLINE = "HF_HUB_OFFLINE"
+# Writes a tiny checkpoint: the folder, the family, the folder of the real one, and how far it reads.
+WriteTiny = Callable[[Path, str, Path | None, int], Tiny]
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,10 @@ class StandIn:
         return self.tiny is None or self.tiny.own_tokenizer
 
 
-def stand_in(catalog: Catalog, name: str, planner: Planner, folder: Path, known: Path) -> StandIn:
-    """Write what stands in for a model into `folder`; small files of a hub are kept in `known`."""
+def stand_in(  # noqa: PLR0913, PLR0917
+    catalog: Catalog, name: str, planner: Planner, folder: Path, known: Path, write_tiny: WriteTiny
+) -> StandIn:
+    """Have what stands in for a model written into `folder`; small files of a hub are kept in `known`."""
     card = catalog.models[name]
     source = card.source.model_dump(mode="json")
     changed = tiny_source(card.family, source, folder / name)
@@ -67,11 +73,15 @@ def stand_in(catalog: Catalog, name: str, planner: Planner, folder: Path, known:
                 real, finding = _small_files(file, card.source, known)
                 findings.append(finding)
     try:
-        tiny = write_tiny(folder / name, family=card.family, real=real, context_tokens=card.context_tokens)
-    except Exception as error:  # a config.json may lead a class of transformers anywhere
+        tiny = write_tiny(folder / name, card.family, real, card.context_tokens)
+    except Failed as error:  # a config.json may lead a class of transformers anywhere
+        if real is None:
+            raise
+        shutil.rmtree(folder / name)
         remedy = "fetch the config.json that belongs to the weights; if it does, this model cannot be used here"
-        findings.append(problem(file, f"no {card.family} can be made by {real}/config.json: {error!r}", remedy))
-        tiny = write_tiny(folder / name, family=card.family, real=None, context_tokens=card.context_tokens)
+        says = f"no {card.family} can be made by {real}/config.json: {error.kind}: {error}"
+        findings.append(problem(file, says, remedy))
+        tiny = write_tiny(folder / name, card.family, None, card.context_tokens)
     return StandIn({"source": changed}, tiny, real, findings)
 
 

@@ -57,7 +57,7 @@ class Tiny:
     own_tokenizer: bool
 
 
-def write_tiny(out: Path, *, family: str, real: Path | None, context_tokens: int) -> Tiny:
+def write_tiny(out: Path, family: str, real: Path | None, context_tokens: int) -> Tiny:
     """Write a checkpoint of random weights; `real` is the folder of the real one, or of what is there of it."""
     out.mkdir(parents=True, exist_ok=True)
     there = wanted(path.name for path in real.glob("*") if path.is_file()) if real is not None else []

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,7 @@ from rc_pipeline.commands import rehearse
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lineage import load_lineage
+from rc_pipeline.rehearsing.process import Process
 
 STORIES = [
     (f"{name}把{thing}放进了{place}。后来下雨了，大家都回家了。", f"{name}把{thing}放在哪里？", place)
@@ -61,13 +67,28 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
+class OneForAll(Process):
+    """A process that goes from one rehearsal to the next, so that its imports are made once."""
+
+    def __exit__(self, *_: object) -> None:
+        """Stay."""
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[OneForAll]:
+    started = OneForAll()
+    yield started
+    Process.__exit__(started)
+
+
 @pytest.fixture
-def call(project: Project, monkeypatch: pytest.MonkeyPatch) -> Call:
+def call(project: Project, process: OneForAll, monkeypatch: pytest.MonkeyPatch) -> Call:
     def opened() -> tuple[Any, Lake]:
         lineage = load_lineage(project.catalog, project.lake)
         return lineage, Lake(project.lake, lineage.graph)
 
     monkeypatch.setattr(rehearse, "open_lake", opened)
+    monkeypatch.setattr("rc_pipeline.rehearsing.process.Process", lambda: process)
     monkeypatch.setenv("RC_LAKE", str(project.lake))
 
     def run(*arguments: str, code: int = 0, **tune: Any) -> Result:
@@ -134,13 +155,48 @@ def test_what_was_built_can_be_kept_to_be_looked_at(project: Project, call: Call
     assert not (project.lake / "heads").exists()
 
 
-def test_one_that_is_interrupted_leaves_nothing_behind(
-    project: Project, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("rc_pipeline.rehearsing.running.rehearse_all", interrupted)
+def test_a_crash_is_a_finding_and_what_does_not_need_it_goes_on(project: Project, call: Call) -> None:
+    built = project.lake / "rehearsal" / "mine" / "lake" / "heads" / "instructions" / "my_data"
+    killer = threading.Thread(target=_kill_after, args=(built,))
+    killer.start()
     done = call(code=1)
-    assert "Aborted" in done.output
-    assert not (project.lake / "rehearsal" / "mine").exists()
+    killer.join()
+
+    assert done.output.count("PROBLEM") == 1
+    assert "its process was killed by SIGKILL" in done.output and "memory most likely ran out" in done.output
+    assert "FAILED  adapters/mine" in done.output and "others wait for it" in done.output
+    assert "done    overlaps/my_data/my_data/valid" in done.output
+
+
+def test_one_that_is_interrupted_ends_what_it_started_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = os.environ | {"RC_LAKE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "rc_pipeline.cli", "rehearse", "my_data"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            assert run.stdout is not None
+            next(line for line in run.stdout if line.startswith("done"))
+            (worker,) = _children(run.pid)
+            run.send_signal(signal.SIGINT)
+            said = run.communicate(timeout=30)[1]
+        finally:
+            run.kill()
+
+    assert run.returncode == 1 and said.strip() == "Aborted!"
+    assert not Path(f"/proc/{worker}").exists()
+    assert not (tmp_path / "rehearsal" / "my_data").exists()
+
+
+def _kill_after(built: Path) -> None:
+    """Kill the process of a rehearsal once it has built something."""
+    ends = time.monotonic() + 120
+    while not built.exists() and time.monotonic() < ends:
+        time.sleep(0.01)
+    for worker in _children(os.getpid()):
+        os.kill(worker, signal.SIGKILL)
+
+
+def _children(parent: int) -> list[int]:
+    """Return the processes that a rehearsal has started."""
+    children = Path(f"/proc/{parent}/task").glob("*/children")
+    found = [int(pid) for path in children for pid in path.read_text().split()]
+    return [pid for pid in found if b"rc_pipeline.rehearsing" in Path(f"/proc/{pid}/cmdline").read_bytes()]

@@ -14,6 +14,7 @@ from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lineage import load_lineage
 from rc_pipeline.rehearsing.models import StandIn, stand_in
+from rc_pipeline.rehearsing.tiny import write_tiny
 from tests.corpora.hub_server import ID, REVISION, Hub, serving
 from tests.models.model_hub import ModelHandler
 from tests.models.upstream import write_chatglm2, write_gpt2, write_llama2
@@ -41,7 +42,7 @@ def of(tmp_path: Path, family: str, source: dict[str, str]) -> StandIn:
     (catalog / "models" / "mine.yaml").write_text(yaml.safe_dump(card))
     lineage = load_lineage(catalog, tmp_path / "lake")
     planner = Lake(tmp_path / "lake", lineage.graph).planner()
-    return stand_in(lineage.catalog, "mine", planner, tmp_path / "made", tmp_path / "known")
+    return stand_in(lineage.catalog, "mine", planner, tmp_path / "made", tmp_path / "known", write_tiny)
 
 
 def test_a_gated_model_is_named_before_anything_is_trained(hub: Hub, tmp_path: Path) -> None:

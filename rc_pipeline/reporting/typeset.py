@@ -81,8 +81,10 @@ def _run(command: list[str], folder: Path) -> tuple[int, str] | None:
     )  # fmt: skip
     try:
         text, _ = process.communicate(timeout=TIME_LIMIT)
-    except subprocess.TimeoutExpired:
+    except BaseException as error:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return None
+        if isinstance(error, subprocess.TimeoutExpired):
+            return None
+        raise
     return process.returncode, text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -37,6 +38,23 @@ def test_without_a_latex_the_way_to_one_is_told(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "report.tex").write_text("x")
     assert typeset(tmp_path, tmp_path / PDF).problem == HOW_TO_GET_ONE
     assert not (tmp_path / PDF).exists()
+
+
+def test_an_interruption_ends_what_compiles_and_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("latexmk", "pdflatex"):
+        (tmp_path / name).write_text(
+            f"#!/bin/sh\nsleep 60 & echo $! > {tmp_path}/started\nkill -INT {os.getpid()}; wait\n"
+        )
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (tmp_path / "report.tex").write_text("\\documentclass{article}")
+
+    with pytest.raises(KeyboardInterrupt):
+        typeset(tmp_path, tmp_path / PDF)
+    status = Path(f"/proc/{(tmp_path / 'started').read_text().strip()}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()
 
 
 @LATEX

@@ -144,10 +144,10 @@ def _train(
     from rc_pipeline.training.objective import Objective
     from rc_pipeline.training.packed_attention import keep_rows_apart
     from rc_pipeline.training.parallel import ALONE
-    from rc_pipeline.training.run import _be_deterministic
+    from rc_pipeline.training.preparing import be_deterministic
     from rc_pipeline.training.shapes import read_shape
 
-    _be_deterministic()
+    be_deterministic()
     model = _random_model(config, device, bits=4 if case["method"] == "qlora" else None)
     rows = _rows(case["batch"] * case["steps"], config["vocab_size"], case["max_tokens"])
     lengths = [len(row.ids) for row in rows]

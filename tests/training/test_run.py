@@ -14,7 +14,8 @@ from rc_pipeline.lake.outcome import Outcome
 from rc_pipeline.models.loading import load_tokenizer
 from rc_pipeline.training.loop import Journal, Trainer, TrainingDiverged
 from rc_pipeline.training.methods import TuneError
-from rc_pipeline.training.run import _examples, _trainer, train
+from rc_pipeline.training.preparing import prepare, read_examples
+from rc_pipeline.training.run import train
 from rc_pipeline.worker import Progress
 from tests.models.tiny_models import PROMPT, instructions, training_spec, write_model
 
@@ -31,7 +32,7 @@ def content(spec: dict[str, Any]) -> dict[str, bytes]:
 
 def trainer_of(spec: dict[str, Any], scratch: Path) -> Trainer:
     tokenizer = load_tokenizer(Path(spec["base"]["folder"]))
-    return _trainer(spec, *_examples(spec, tokenizer), tokenizer, scratch)[0]
+    return prepare(spec, *read_examples(spec, tokenizer), tokenizer, scratch)[0]
 
 
 def losses(spec: dict[str, Any]) -> list[float]:

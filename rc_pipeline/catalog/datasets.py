@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_val
 from rc_pipeline.catalog.formats import FACTS, FORMATS, KIT_KINDS, Format, FormatFacts, Kind
 from rc_pipeline.catalog.problems import nearest
 from rc_pipeline.catalog.sources import SOURCES, DatasetSource, HubSource, IdentitySource, SampleSource
-from rc_pipeline.catalog.validation import STRICT, Language, Owner, known_of, wrong
+from rc_pipeline.catalog.validation import STRICT, Homepage, Language, Owner, Title, Words, known_of, wrong
 
 SAMPLED = ("cosmos_qa", "trivia_qa")
 
@@ -49,10 +49,10 @@ class Dataset(BaseModel):
     """One file of catalog/datasets."""
 
     model_config = STRICT
-    title: str = Field(min_length=1, description="what people read")
-    description: str = ""
-    homepage: str = ""
-    license: str = ""
+    title: Title = Field(min_length=1, description="what people read")
+    description: Words = ""
+    homepage: Homepage = ""
+    license: Title = ""
     owners: list[Owner] = Field(default=[], description="e-mail addresses or team:<name>")
     format: Format = Field(description=f"how the raw files are laid out: {', '.join(FORMATS)}")
     source: DatasetSource = Field(description="one of " + ", ".join(SOURCES))

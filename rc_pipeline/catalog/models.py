@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag
 
-from rc_pipeline.catalog.validation import STRICT, Owner, matching, one_of, reference
+from rc_pipeline.catalog.validation import STRICT, Homepage, Owner, Title, Words, matching, one_of, reference
 
 Family = Literal["llama", "granite", "gpt2", "glm", "t5", "minicpm", "chatglm2", "native"]
 
@@ -65,10 +65,10 @@ class BaseModelCard(BaseModel):
     """One file of catalog/models."""
 
     model_config = STRICT
-    title: str = Field(min_length=1, description="what people read")
-    description: str = ""
-    homepage: str = Field(default="", description="where people get the weights from")
-    license: str = ""
+    title: Title = Field(min_length=1, description="what people read")
+    description: Words = ""
+    homepage: Homepage = Field(default="", description="where people get the weights from")
+    license: Title = ""
     owners: list[Owner] = Field(default=[], description="e-mail addresses or team:<name>")
     family: Family = Field(description="architecture; native is any other decoder, by its config.json")
     source: ModelSource = Field(description="one of shipped, folder, hub or recipe")

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from rc_pipeline.catalog.validation import STRICT, wrong, wrong_at
+from rc_pipeline.catalog.validation import STRICT, Words, wrong, wrong_at
 from rc_pipeline.prompting.template import PLACEHOLDERS, REQUIRED, contradictions
 
 WANTED = REQUIRED | {"prompt_input": ("instruction", "input"), "prompt_no_input": ("instruction",)}
@@ -25,7 +25,7 @@ class PromptTemplate(BaseModel):
     """One file of catalog/prompts: an instruction and its input become the text that a model reads."""
 
     model_config = STRICT
-    description: str = ""
+    description: Words = ""
     chat_template: Literal["tokenizer"] | None = Field(
         default=None, description="tokenizer: the chat template of the model's own tokenizer, instead of all below"
     )

@@ -24,7 +24,9 @@ from rc_pipeline.catalog.validation import (
     Known,
     Name,
     Owner,
+    Title,
     TrainRows,
+    Words,
     explained,
     known_of,
     reference,
@@ -61,7 +63,7 @@ class RunEntry(BaseModel):
     """One run of a study: a model as it is, or tuned."""
 
     model_config = STRICT
-    title: str = Field(default="", description="what people read; made from the model and the method when left out")
+    title: Title = Field(default="", description="what people read; made from the model and the method when left out")
     model: Annotated[str, reference("models")] = Field(description="base model, of catalog/models")
     tune: Tune | None = Field(default=None, description="how to train an adapter; left out, the model stays as it is")
     prompt: PromptUse = Field(default=PromptUse(), description="prompt template and solved examples")
@@ -131,8 +133,8 @@ class Study(BaseModel):
     """One file of catalog/studies; each is a job."""
 
     model_config = STRICT
-    title: str = Field(min_length=1, description="what people read")
-    description: str = ""
+    title: Title = Field(min_length=1, description="what people read")
+    description: Words = ""
     owners: list[Owner] = Field(default=[], description="e-mail addresses or team:<name>")
     seed: int = Field(default=0, ge=0, description="decides order and samples; another seed is another run")
     train_on: TrainOn = Field(

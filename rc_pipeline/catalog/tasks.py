@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_val
 from pydantic_core import PydanticCustomError
 
 from rc_pipeline.catalog.problems import nearest
-from rc_pipeline.catalog.validation import STRICT, Language, known_of, wrong, wrong_at
+from rc_pipeline.catalog.validation import STRICT, Language, Words, known_of, wrong, wrong_at
 from rc_pipeline.instructions.sandbox import UnfitTemplate, names_of
 
 # What an output may name beside the columns: the options as rendered, and the index of the right one.
@@ -46,7 +46,7 @@ class TaskTemplate(BaseModel):
     """
 
     model_config = STRICT
-    description: str = ""
+    description: Words = ""
     language: Language = Field(default="en", description="language that the template speaks")
     use: list[Literal["train", "evaluate", "held_out"]] = Field(
         default=["train", "evaluate"],

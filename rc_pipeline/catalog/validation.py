@@ -12,6 +12,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ErrorType
 
 from rc_pipeline.catalog.problems import Problem, nearest, shown
+from rc_pipeline.xray.visible import lines_visible, shortened, visible
 
 if TYPE_CHECKING:
     from rc_pipeline.catalog.datasets import Dataset
@@ -89,6 +90,19 @@ def matching(pattern: str, remedy: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _legible(show: Callable[[str], str]) -> AfterValidator:
+    """Return a validator of text that people read in terminals, pages and papers, and that none of these obeys."""
+
+    def check(text: str) -> str:
+        if show(text) != text:
+            raise wrong(
+                f"holds a character that cannot be seen, here spelled out: {shortened(show(text), 80)}; remove it"
+            )
+        return text
+
+    return AfterValidator(check)
+
+
 def _row_count(value: Any) -> int | Literal["all"]:
     if value == "all":
         return "all"
@@ -108,6 +122,14 @@ def _train_rows(value: Any) -> int | str:
 
 TrainRows = Annotated[int | str, PlainValidator(_train_rows)]
 Name = Annotated[str, matching(NAME_PATTERN, NAME_REMEDY)]
+Title = Annotated[str, _legible(visible)]
+Words = Annotated[str, _legible(lines_visible)]
+Homepage = Annotated[
+    str,
+    matching(
+        r"(https?://[^\s<>\[\]\"`|\\\x00-\x1f\x7f-\x9f]+)?", "a homepage is an address such as https://example.org"
+    ),
+]
 Language = Annotated[str, matching(r"[a-z]{2,3}(-[A-Za-z0-9]+)*", "a language is a code such as en, zh or zh-Hant")]
 RowCount = Annotated[int | Literal["all"], PlainValidator(_row_count)]
 Owner = Annotated[

@@ -28,18 +28,29 @@ def preview(frame: pl.DataFrame, rows: int = 5) -> dict[str, JSON]:
     return {"markdown": markdown_table(frame.columns, shown, literal=True)}
 
 
-def markdown_table(columns: list[str], rows: list[list[object]], *, literal: bool = False) -> str:
-    """Return a Markdown table whose cells cannot break out of it; those of a literal one have no markup either."""
+def as_it_stands(text: str) -> str:
+    """Return a text of strangers as Markdown that shows it, character by character."""
+    return _MARKUP.sub(r"\\\g<0>", text.replace("\\", "\\\\")).replace("<", "&lt;")
+
+
+def markdown_table(
+    columns: list[str], rows: list[list[object]], *, literal: bool = False, escaped: bool = False
+) -> str:
+    """Return a Markdown table whose cells cannot break out of it; those of a literal one have no markup either.
+
+    The backslashes of `escaped` cells are Markdown's own.
+    """
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(_cell(value, literal=literal) for value in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(_cell(value, literal=literal, escaped=escaped) for value in row) + " |" for row in rows]
     return "\n".join(lines)
 
 
-def _cell(value: object, *, literal: bool) -> str:
+def _cell(value: object, *, literal: bool, escaped: bool) -> str:
     text = "" if value is None else str(value)
     if len(text) > CELL_CHARACTERS:
         text = text[: CELL_CHARACTERS - 1] + "…"
-    text = text.replace("\\", "\\\\")
     if literal:
-        text = _MARKUP.sub(r"\\\g<0>", text)
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\r", "").replace("\n", " ⏎ ")
+        text = as_it_stands(text)
+    elif not escaped:
+        text = text.replace("\\", "\\\\").replace("<", "&lt;")
+    return text.replace("|", "\\|").replace("\r", "").replace("\n", " ⏎ ")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rc_pipeline.lake.frames import markdown_table
+from rc_pipeline.lake.frames import as_it_stands, markdown_table
 
 if TYPE_CHECKING:
     from rc_pipeline.lake.outcome import JSON
@@ -57,9 +57,10 @@ def _license(base: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(spec: Mapping[str, Any], form: Form, figures: Mapping[str, JSON]) -> str:
     card, base = spec["card"], spec["card"]["base"]
+    title, base_title = as_it_stands(card["title"]), as_it_stands(base["title"])
     sections = {
-        card["title"]: f"`{spec['run']}`: {base['title']} with what it learnt (`{card['tune']['method']}`) in its own "
-        f"weights, {figures['parameters']:,} of them in {spec['dtype']}. Needs nothing but transformers.",
+        title: f"`{spec['run']}`: {base_title} with what it learnt (`{card['tune']['method']}`) in its own weights, "
+        f"{figures['parameters']:,} of them in {spec['dtype']}. Needs nothing but transformers.",
         "Use": _use(spec, form),
         "Prompt": "The prompt it learnt with; `apply_chat_template` writes it.\n\n" + _fenced(form.to_dict()),
         "Data": _data(card["data"]),
@@ -104,7 +105,12 @@ def _use(spec: Mapping[str, Any], form: Form) -> str:
 
 def _data(data: list[dict[str, Any]]) -> str:
     columns = {"data": "title", "name": "name", "rows learnt from": "rows", "license": "license", "from": "homepage"}
-    return markdown_table(list(columns), [[one[name] for name in columns.values()] for one in data])
+    # An address is Markdown as it is.
+    escaped = [
+        {name: value if name == "homepage" else as_it_stands(str(value)) for name, value in one.items()} for one in data
+    ]
+    rows: list[list[object]] = [[one[name] for name in columns.values()] for one in escaped]
+    return markdown_table(list(columns), rows, escaped=True)
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
@@ -127,8 +133,9 @@ def _scores(spec: Mapping[str, Any]) -> str:
 
 def _license_note(base: Mapping[str, Any]) -> str:
     where = f" ({base['homepage']})" if base["homepage"] else ""
-    what = f": {base['license']}" if base["license"] else ""
-    return f"That of the base model, {base['title']}{where}{what}. The data have licenses of their own, above."
+    title, license_name = as_it_stands(base["title"]), as_it_stands(base["license"])
+    what = f": {license_name}" if license_name else ""
+    return f"That of the base model, {title}{where}{what}. The data have licenses of their own, above."
 
 
 def _fenced(data: Mapping[str, Any]) -> str:

@@ -28,8 +28,9 @@ from rc_pipeline.reporting.document import (
 from rc_pipeline.reporting.parts import Part
 from rc_pipeline.reporting.references import REFERENCES, as_text, short
 
-# Text of strangers as it stands: a picture in it would have the reader's browser ask its server.
-_MARKUP = re.compile(r"[\\`*_\[\]!$]")
+# Text of strangers as it stands: a picture in it would have the reader's browser ask its server. What else brackets,
+# underscores and dollars may do is harmless, and an author reads intervals and names without backslashes.
+_MARKUP = re.compile(r"[\\`*]|\](?=[(\[:])")
 
 
 def markdown_parts(document: Document) -> list[Part]:
@@ -58,7 +59,7 @@ def table_text(table: Table | None, names: Mapping[str, str] | None = None) -> s
     if table is None:
         return ""
     rows: list[list[object]] = [[_text(cell, names or {}) for cell in row] for row in table.rows]
-    return markdown_table(list(table.headings), rows)
+    return markdown_table(list(table.headings), rows, escaped=True)
 
 
 def _block(block: Block, names: Mapping[str, str]) -> str:
@@ -100,7 +101,7 @@ def _piece(piece: object, names: Mapping[str, str]) -> str:
 
 
 def _plain(text: str) -> str:
-    return _MARKUP.sub(lambda found: found[0] if found[0] in "_[]!$" else "\\" + found[0], text).replace("<", "&lt;")
+    return _MARKUP.sub(r"\\\g<0>", text).replace("<", "&lt;")
 
 
 def _sources(document: Document) -> str:

@@ -15,6 +15,10 @@ EDITS = [
     # datasets
     ("datasets/stories.yaml", "title: Stories", "titel: Stories", "titel", "unknown field; did you mean title?"),
     ("datasets/stories.yaml", "title: Stories\n", "", "title", "missing; add it"),
+    ("datasets/stories.yaml", "title: Stories", 'title: "S\\e[2J"', "title", "cannot be seen, here spelled out: S␛[2J"),
+    ("datasets/stories.yaml", "title: Stories", 'title: "S\\n# x"', "title", "here spelled out: S⏎"),
+    ("studies/first.yaml", "title:", 'description: "\\u202eab"\ntitle:', "description", "‹U+202E›ab; remove it"),
+    ("datasets/stories.yaml", "format:", "homepage: javascript:x\nformat:", "homepage", "such as https://example.org"),
     ("datasets/stories.yaml", "format: cosmos_qa", "format: cosmosqa", "format", "did you mean cosmos_qa?"),
     ("datasets/stories.yaml", "seed: 1, ", "", "source.sample.seed", "missing; add it (another seed"),
     ("datasets/stories.yaml", "train: 10", "trian: 10", "source.sample.trian", "did you mean train?"),

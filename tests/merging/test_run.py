@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from rc_pipeline.lake.outcome import Check, Outcome
 from rc_pipeline.merging.answers import answer_checks
+from rc_pipeline.merging.card import write_card
 from rc_pipeline.merging.logits import logits_check, read_probes, said_about
 from rc_pipeline.merging.prompts import prompt_check
 from rc_pipeline.merging.run import merge
@@ -188,6 +189,17 @@ def test_the_adapter_itself_loads_with_plain_peft_on_the_plain_base(
     assert not json.loads((Path(spec["adapter"]) / "adapter_config.json").read_text())["base_model_name_or_path"].count(
         "/"
     )
+
+
+def test_a_title_in_the_card_is_text_and_no_markup(spec: dict[str, Any], tmp_path: Path) -> None:
+    told = "<b>![x](https://example.org/x.png)"
+    card = spec["card"] | {"title": told, "base": spec["card"]["base"] | {"title": told, "license": told}}
+    data = [spec["card"]["data"][0] | {"title": told, "homepage": "https://example.org/a_b"}]
+    form = read_prompt(PROMPT, load_tokenizer(Path(spec["base"]["folder"])))
+    text = write_card(spec | {"card": card | {"data": data}, "out": str(tmp_path)}, form, {"parameters": 1})
+    assert text.count(r"&lt;b>\!\[x\](https://example.org/x.png)") == 5
+    assert "<b>" not in text
+    assert "| https://example.org/a_b |" in text
 
 
 def test_the_card_names_base_license_data_settings_scores_and_hashes(outcome: Outcome, spec: dict[str, Any]) -> None:

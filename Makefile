@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM := false
 # Dagster says at every start that `job execute` has a successor of another project layout.
 export PYTHONWARNINGS := ignore:Function
 
-.PHONY: help setup demo build ui screenshots test lint types bench clean
+.PHONY: help setup demo run build ui screenshots test lint types bench clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -39,12 +39,17 @@ $(DAGSTER_HOME)/dagster.yaml: resources/dagster.yaml
 	@cp $< $@
 	@DAGSTER_HOME=$(@D) $(BIN)/python -c 'from dagster import DagsterInstance as I; i = I.get(); i.run_storage, i.event_log_storage, i.schedule_storage' || { rm -f $@; exit 1; }
 
-demo: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## run the whole pipeline on the embedded sample and print the comparison
-	@$(BIN)/rc-pipeline plan demo
-	@$(BIN)/dagster job execute -m rc_pipeline.definitions -j demo
-	@$(BIN)/rc-pipeline compare demo
+demo: STUDY := demo
+demo: run ## run the whole pipeline on the embedded sample and print the comparison
+
+run: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the same for a study of yours: make run STUDY=my_study
+	@test -n "$(STUDY)" || { echo "which study of catalog/studies? make run STUDY=my_study" >&2; exit 1; }
+	@$(BIN)/rc-pipeline plan $(STUDY)
+	@$(BIN)/dagster job execute -m rc_pipeline.definitions -j $(subst -,_,$(STUDY))
+	@$(BIN)/rc-pipeline compare $(STUDY)
 
 build: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## build one thing and what it stands on: make build KEY=instructions/identity
+	@test -n "$(KEY)" || { echo "which key? \`rc-pipeline plan\` lists them: make build KEY=instructions/identity" >&2; exit 1; }
 	@$(BIN)/dagster asset materialize -m rc_pipeline.definitions --select '+key:"$(KEY)"' --config-json '{"loggers": {"console": {"config": {"log_level": "INFO"}}}}'
 
 ui: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## serve the Dagster UI on 127.0.0.1:3000

@@ -115,8 +115,7 @@ def study(name: str, dataset: str, model: str) -> None:
         CATALOG / "studies" / f"{name}.yaml",
         study_text(name, dataset, f"{dataset}/{evaluated[0]}" if evaluated else None, model),
     )
-    job = name.replace("-", "_")
-    _next(f"rc-pipeline plan {name}", f"dagster job execute -m rc_pipeline.definitions -j {job}")
+    _next(f"rc-pipeline plan {name}", f"make run STUDY={name}")
 
 
 def _catalog() -> Catalog:

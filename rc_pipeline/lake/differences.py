@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rc_pipeline.lake.graph import Node
 
+SHOWN = 6
+
 
 def what_changed(node: Node, before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Return one line that names every difference between two sets of inputs."""
+    """Return one line that names the differences between two sets of inputs; of many of a kind, the first."""
     return "; ".join(
         [
             *_settings(node, before["settings"], now["settings"]),
@@ -20,17 +23,27 @@ def what_changed(node: Node, before: dict[str, Any], now: dict[str, Any]) -> str
 
 
 def _settings(node: Node, before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    old, new = flatten(before), flatten(now)
-    changed = changed_names(old, new)
-    # A group that was empty is no field of its own.
-    changed = [name for name in changed if not any(other.startswith(f"{name}.") for other in changed)]
     by_file: dict[str, list[str]] = {}
-    for name in changed:
+    for name, verb in _changes(before, now):
         prefix = _longest_prefix(name, node)
         field = name.removeprefix(prefix).lstrip(".") or name
-        verb = "added" if name not in old else "removed" if name not in new else "changed"
         by_file.setdefault(node.origins.get(prefix, "setting"), []).append(f"{field} {verb}")
-    return [f"{file}: {', '.join(fields)}" for file, fields in sorted(by_file.items())]
+    return [f"{file}: {_listed(fields)}" for file, fields in sorted(by_file.items())]
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the dotted name of each setting that changed; what came or went as a whole is one."""
+    for name in changed_names(before, now):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _changes(old, new, f"{within}{name}.")
+        else:
+            yield within + name, "added" if name not in before else "removed" if name not in now else "changed"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:SHOWN])} and {more} more"
 
 
 def _longest_prefix(name: str, node: Node) -> str:
@@ -40,7 +53,7 @@ def _longest_prefix(name: str, node: Node) -> str:
 
 def _named(kind: str, before: dict[str, str], now: dict[str, str]) -> list[str]:
     changed = changed_names(before, now)
-    return [f"{kind} changed: {', '.join(changed)}"] if changed else []
+    return [f"{kind} changed: {_listed(changed)}"] if changed else []
 
 
 def changed_names(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -54,7 +67,7 @@ def _upstreams(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         for role, need in now.items()
         if before.get(role, {}).get("content") != need["content"]
     }
-    return [f"upstream changed: {', '.join(sorted(changed))}"] if changed else []
+    return [f"upstream changed: {_listed(sorted(changed))}"] if changed else []
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:

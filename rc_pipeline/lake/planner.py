@@ -75,6 +75,7 @@ class Planner:
         self.hashes = hashes
         self._states: dict[str, State] = {}
         self._versions: dict[str, list[Artifact]] = {}
+        self._code: dict[tuple[str, ...], dict[str, str]] = {}
 
     def plan(self, keys: Iterable[str]) -> Plan:
         """Return the state of the keys and of all that they are built from."""
@@ -132,10 +133,13 @@ class Planner:
 
     def own_inputs(self, node: Node) -> dict[str, Any]:
         """Return what a node reads apart from upstreams: settings, files and code, as they are now."""
+        if node.code not in self._code:
+            # Most nodes of a stage share it.
+            self._code[node.code] = code_hashes(node.code)
         return {
             "settings": settings_as_json(dict(node.settings)),
             "files": {name: self.hashes.of(path) for name, path in sorted(node.files.items())},
-            "code": code_hashes(node.code),
+            "code": dict(self._code[node.code]),
         }
 
     def _reason(self, node: Node, inputs: dict[str, Any], fingerprint: str | None = None) -> str:

@@ -88,7 +88,10 @@ def _wanted(name: str, study: Study, models: Mapping[str, BaseModelCard]) -> Ite
     for ablation_name, ablation in study.ablations.items():
         for variant in variants(ablation, study.draft(ablation.of)):
             changes = ", ".join(f"{field} {_words(value)}" for field, value in variant.changes.items())
-            run = _run(variant.label, RunEntry.model_validate(variant.plain), study, models)
+            entry = RunEntry.model_validate(variant.plain)
+            if ablation.evaluate_on is not None:
+                entry = entry.model_copy(update={"evaluate_on": ablation.evaluate_on})
+            run = _run(variant.label, entry, study, models)
             titled = run.model_copy(update={"title": f"{_title(study.runs[ablation.of], models)} ({changes})"})
             yield _Wanted(name, f"ablations.{ablation_name}", False, titled)
 
@@ -106,7 +109,11 @@ def _run(name: str, entry: RunEntry, study: Study, models: Mapping[str, BaseMode
         prompt=entry.prompt.model_copy(update={"template": template}),
         train_on={name: None if rows == "all" else rows for name, rows in sorted((entry.train_on or {}).items())},
         mixture=entry.mixture,
-        evaluate_on={name: _limit(rows) for name, rows in study.evaluate_on.items()},
+        evaluate_on={
+            name: _limit(rows)
+            for name, rows in study.evaluate_on.items()
+            if entry.evaluate_on is None or name in entry.evaluate_on
+        },
         answer=entry.answer,
         seed=entry.seed or 0,
         merge=study.merge.get(name),

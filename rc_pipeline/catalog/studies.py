@@ -68,6 +68,9 @@ class RunEntry(BaseModel):
     tune: Tune | None = Field(default=None, description="how to train an adapter; left out, the model stays as it is")
     prompt: PromptUse = Field(default=PromptUse(), description="prompt template and solved examples")
     answer: Answer = Field(default=Answer(), description="how answers are drawn")
+    evaluate_on: list[str] | None = Field(
+        default=None, min_length=1, description="some of the study's evaluation sets; all of them when left out"
+    )
     train_on: TrainOn | None = Field(default=None, min_length=1, description="dataset: rows; the study's when left out")
     mixture: Mixture | None = Field(
         default=None, description="{rows, temperature, languages}; the study's when left out"
@@ -164,6 +167,20 @@ class Study(BaseModel):
                 remedy = "there is nothing to train on; add train_on to the study"
                 raise wrong_at([((name, "tune"), "", remedy) for name in hungry])
         return runs
+
+    @field_validator("runs", "ablations")
+    @classmethod
+    def _asked_on_sets_of_the_study(cls, things: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        sets = info.data.get("evaluate_on")
+        found: list[tuple[Place, Any, str]] = [
+            ((name, "evaluate_on"), one, f"the study does not evaluate on it; {nearest(one, sets)}")
+            for name, thing in things.items()
+            for one in thing.evaluate_on or ()
+            if sets is not None and one not in sets
+        ]
+        if found:
+            raise wrong_at(found)
+        return things
 
     @field_validator("runs")
     @classmethod

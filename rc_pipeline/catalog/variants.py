@@ -34,6 +34,9 @@ class Ablation(BaseModel):
     vary: dict[str, Annotated[list[Annotated[Any, PlainValidator(_value)]], Field(min_length=1)]] = Field(
         min_length=1, description="dotted field of the run, such as tune.rank: list of values"
     )
+    evaluate_on: list[str] | None = Field(
+        default=None, min_length=1, description="some of the study's evaluation sets; those of the run when left out"
+    )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rc_pipeline.catalog import Catalog
 from rc_pipeline.catalog.runs import Run
@@ -65,12 +65,12 @@ def _rows_of(catalog: Catalog, name: str) -> dict[str, JSON]:
 def report(catalog: Catalog, name: str) -> Node:
     """Return the report of a study."""
     study = catalog.studies[name]
-    runs = [_run_facts(label, catalog.runs[run]) for label, run in catalog.study_runs[name].items()]
     eval_sets = list(study.evaluate_on)
+    runs = [_run_facts(label, catalog.runs[run], eval_sets) for label, run in catalog.study_runs[name].items()]
     canonical = sorted({str(run["run"]) for run in runs})
     models = {catalog.runs[run].model for run in canonical}
     tuned = [run for run in canonical if catalog.runs[run].tune is not None]
-    scored = [f"{run}/{eval_set}" for run in canonical for eval_set in eval_sets]
+    scored = [f"{run}/{one}" for run in canonical for one in eval_sets if one in catalog.runs[run].evaluate_on]
     needs = {f"scores.{key}": Need(f"scores/{key}") for key in scored}
     needs |= {f"predictions.{key}": Need(f"predictions/{key}", "predictions.parquet") for key in scored}
     asked = sorted({eval_set.split("/")[0] for eval_set in eval_sets})
@@ -102,9 +102,10 @@ def _dataset_facts(catalog: Catalog, name: str) -> dict[str, JSON]:
     return {"format": card.format, "sample": isinstance(card.source, SampleSource)}
 
 
-def _run_facts(label: str, run: Run) -> dict[str, JSON]:
+def _run_facts(label: str, run: Run, eval_sets: Sequence[str]) -> dict[str, JSON]:
     tune = None if run.tune is None else run.tune.model_dump(mode="json")
-    return {
+    asked: list[JSON] = [one for one in eval_sets if one in run.evaluate_on]
+    return ({} if len(asked) == len(eval_sets) else {"evaluate_on": asked}) | {
         "label": label, "run": run.name, "model": run.model, "title": run.title, "tuned": tune is not None,
         "method": None if run.tune is None else run.tune.method, "tune": tune,
         "prompt": run.prompt.model_dump(mode="json") | {"asked_with": run.answer.template},

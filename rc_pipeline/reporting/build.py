@@ -15,7 +15,6 @@ from rc_pipeline.reporting.as_latex import latex_parts
 from rc_pipeline.reporting.as_markdown import markdown_parts, table_text
 from rc_pipeline.reporting.comparisons import comparison_frame
 from rc_pipeline.reporting.contamination import seen_table
-from rc_pipeline.reporting.contenders import Contender
 from rc_pipeline.reporting.document import Document, cited, numbers
 from rc_pipeline.reporting.errors import flips_of
 from rc_pipeline.reporting.figures import draw
@@ -26,7 +25,7 @@ from rc_pipeline.reporting.parts import Part, assemble
 from rc_pipeline.reporting.references import bibtex
 from rc_pipeline.reporting.scoreboard import ReportError, Scoreboard
 from rc_pipeline.reporting.sources import sources_of
-from rc_pipeline.reporting.study import Files, Study, read_study
+from rc_pipeline.reporting.study import Files, Study, asked_of, read_study
 from rc_pipeline.reporting.tables import comparison_table, difference_table, score_table
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def write_report(*, files: Files, out: Path, **about: Any) -> Outcome:
     (out / "comparison.txt").write_text(comparison.rstrip("\n") + "\n", encoding="utf-8")
     return Outcome(
         metadata=_metadata(study, figures),
-        checks=_checks(study.contenders, about["eval_sets"], files.scores, study.board),
+        checks=_checks(asked_of(about["runs"], about["eval_sets"]), files.scores, study.board),
         tables={"comparisons": ["comparisons.parquet"], "flipped": ["flipped.parquet"]},
     )
 
@@ -98,10 +97,10 @@ def _metadata(study: Study, figures: Mapping[str, Figure]) -> dict[str, JSON]:
 
 
 def _checks(
-    contenders: Sequence[Contender], eval_sets: Sequence[str], scores: Mapping[tuple[str, str], Path], board: Scoreboard
+    asked: Sequence[tuple[str, str]], scores: Mapping[tuple[str, str], Path], board: Scoreboard
 ) -> tuple[Check, ...]:
-    runs = sorted({one.run for one in contenders})
-    missing = [f"{run} on {eval_set}" for run in runs for eval_set in eval_sets if (run, eval_set) not in scores]
+    runs = sorted({run for run, _ in asked})
+    missing = [f"{run} on {eval_set}" for run, eval_set in asked if (run, eval_set) not in scores]
     counts = {column: sorted(board.counts(runs, column)) for column in board.columns}
     uneven = [f"{column.name}: {', '.join(map(str, found))}" for column, found in counts.items() if len(found) > 1]
     found = {

@@ -35,8 +35,7 @@ class Files:
 
 def files_of(settings: Mapping[str, Any], folders: Mapping[str, Path]) -> Files:
     """Return the files of a report whose inputs lie in these folders, by the role that each plays."""
-    runs = sorted({run["run"] for run in settings["runs"]})
-    scored = [(run, eval_set) for run in runs for eval_set in settings["eval_sets"]]
+    scored = asked_of(settings["runs"], settings["eval_sets"])
 
     def role(name: str, file: str) -> dict[str, Path]:
         begins = {key: key.removeprefix(f"{name}.") for key in sorted(folders) if key.startswith(f"{name}.")}
@@ -50,6 +49,11 @@ def files_of(settings: Mapping[str, Any], folders: Mapping[str, Path]) -> Files:
         predictions={(run, on): predictions[f"{run}/{on}"] for run, on in scored if f"{run}/{on}" in predictions},
         recall=role("recall", "recall.parquet"),
     )
+
+
+def asked_of(runs: Sequence[Mapping[str, Any]], eval_sets: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each run with each evaluation set that it is asked: all of the study's, where it names none."""
+    return sorted({(run["run"], on) for run in runs for on in run.get("evaluate_on", eval_sets)})
 
 
 @dataclass(frozen=True)

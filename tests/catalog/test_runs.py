@@ -157,3 +157,25 @@ def test_languages_can_be_varied_and_a_run_that_names_none_knows_nothing_of_them
     runs = desk.load().runs
     assert runs["tuned"].model_dump()["mixture"] == {"rows": None, "temperature": 1.0}
     assert runs["tuned--languages-zh-en"].model_dump()["mixture"]["languages"] == ["zh", "en"]
+
+
+def test_a_run_and_an_ablation_may_be_asked_some_sets_of_their_study(desk) -> None:
+    desk.edit(
+        "studies/first.yaml", "evaluate_on: [stories/valid]", "evaluate_on: {stories/valid: 5, quiz/web-dev: all}"
+    )
+    desk.edit("studies/first.yaml", "base: {model: tiny}", "base: {model: tiny, evaluate_on: [quiz/web-dev]}")
+    desk.edit("studies/first.yaml", "of: tuned, vary", "of: tuned, evaluate_on: [stories/valid], vary")
+    runs = desk.load().runs
+    assert runs["base"].evaluate_on == {"quiz/web-dev": None}
+    assert runs["tuned--rank-8"].evaluate_on == {"stories/valid": 5}
+    assert runs["tuned"].evaluate_on == {"stories/valid": 5, "quiz/web-dev": None}
+
+
+def test_a_set_that_the_study_does_not_ask_is_refused_for_runs_and_ablations(desk) -> None:
+    desk.edit("studies/first.yaml", "base: {model: tiny}", "base: {model: tiny, evaluate_on: [stories/valit]}")
+    desk.edit("studies/first.yaml", "of: tuned, vary", "of: tuned, evaluate_on: [quiz/web-dev], vary")
+    found = {problem.field: problem.remedy for problem in desk.problems()}
+    assert found == {
+        "runs.base.evaluate_on": "the study does not evaluate on it; did you mean stories/valid?",
+        "ablations.rank.evaluate_on": "the study does not evaluate on it; known: stories/valid",
+    }

@@ -108,11 +108,12 @@ def test_a_variant_that_equals_an_explicit_run_is_that_run(study):
 def test_a_run_on_the_rows_in_one_language_is_trained_alone_and_takes_the_steps_that_were_foretold(study):
     study.edit("tasks/sample_cosmos/which.yaml", "instruction:", "language: zh\ninstruction:")
     study.run()
-    words = "  words: {of: demo_tuned, vary: {mixture.languages: [[en]]}}\n"
+    words = "  words: {of: demo_tuned, evaluate_on: [sample_cosmos/valid], vary: {mixture.languages: [[en]]}}\n"
     study.edit("studies/demo.yaml", "ablations:\n", f"ablations:\n{words}")
     new = "demo_tuned--languages-en"
     before, built = study.contents(), study.run()
-    assert built == {f"adapters/{new}", *follow(study, before, predictions((new,)))}
+    asked = predictions((new,), ("sample_cosmos/valid",))
+    assert built == {f"adapters/{new}", *follow(study, before, asked)}
 
     planner = Lake(study.lake, load_lineage(study.catalog, study.lake).graph).planner()
     head = Store(study.lake).head(f"adapters/{new}")

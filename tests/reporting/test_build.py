@@ -68,6 +68,16 @@ def test_a_missing_score_is_a_dash_and_fails_the_blocking_check(study: dict[str,
     assert "| – | – |" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
+def test_a_run_that_is_not_asked_a_set_has_a_dash_there_and_nothing_is_missing(
+    study: dict[str, Any], tmp_path: Path
+) -> None:
+    scores = {key: path for key, path in study["scores"].items() if key != ("tuned--rank-2", TRIVIA)}
+    runs = [run | {"evaluate_on": [COSMOS]} if run["label"] == "tuned--rank-2" else run for run in study["runs"]]
+    outcome = write_report(**{**study, "scores": scores, "runs": runs}, out=tmp_path)
+    assert [check.name for check in outcome.checks if not check.passed] == []
+    assert "| – | – |" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
 def test_runs_scored_over_different_numbers_of_questions_are_pointed_out(study: dict[str, Any], tmp_path: Path) -> None:
     outcome = write_report(**with_scores(study, "base", tmp_path / "fewer", n=99), out=tmp_path / "out")
     assert {check.name: check.passed for check in outcome.checks} == {

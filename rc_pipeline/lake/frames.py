@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +20,16 @@ _MARKUP = re.compile(r"[`*_\[\]!~&$]")
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame as Parquet, making the folders above it."""
+    from polars.exceptions import ComputeError
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    frame.write_parquet(path, compression="zstd")
+    try:
+        frame.write_parquet(path, compression="zstd")
+    except ComputeError as error:
+        # Of the last bytes of a file, the library says only that they could not be written.
+        if os.statvfs(path.parent).f_bavail:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 
 def preview(frame: pl.DataFrame, rows: int = 5) -> dict[str, JSON]:

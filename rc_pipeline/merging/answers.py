@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rc_pipeline.lake.frames import write_parquet
 from rc_pipeline.lake.outcome import JSON, Check
 
 if TYPE_CHECKING:
@@ -80,8 +81,7 @@ def _falls(one: Mapping[str, Any], stored: pl.DataFrame, now: pl.DataFrame, plac
     values = []
     for name, predicted in (("stored", stored), ("published", now)):
         out = place / f"scores_{name}"
-        out.mkdir()
-        predicted.write_parquet(out / "predictions.parquet")
+        write_parquet(predicted, out / "predictions.parquet")
         instructions = Path(one["prediction"]["instructions"][0])
         limit = now["row_id"].n_unique()
         score(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from rc_pipeline.lake.durable import LakeUnwritable, clear_disk_errors
 from rc_pipeline.lake.outcome import Check, Outcome
 from rc_pipeline.merging.answers import answer_checks
 from rc_pipeline.merging.card import write_card
@@ -189,6 +191,22 @@ def test_the_adapter_itself_loads_with_plain_peft_on_the_plain_base(
     assert not json.loads((Path(spec["adapter"]) / "adapter_config.json").read_text())["base_model_name_or_path"].count(
         "/"
     )
+
+
+@pytest.mark.parametrize("full", ["out", "scratch"])
+def test_a_full_disk_is_said_to_be_full_whatever_was_being_written(
+    spec: dict[str, Any], tmp_path: Path, full: str
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=52k", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("mounting a tmpfs needs root")
+    places = {"out": str(tmp_path / "out"), "scratch": str(tmp_path / "scratch")} | {full: str(disk / full)}
+    try:
+        with pytest.raises(LakeUnwritable, match="the disk is full"), clear_disk_errors(disk):
+            merge(spec | places, QUIET)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_a_title_in_the_card_is_text_and_no_markup(spec: dict[str, Any], tmp_path: Path) -> None:

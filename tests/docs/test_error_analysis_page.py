@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import duckdb
 import pytest
 from click.testing import CliRunner
-from pages import Command, Page
+from pages import Command, Page, table
 
 from rc_pipeline.cli import main
 from rc_pipeline.commands import entry
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.views import NAMES
 from rc_pipeline.lineage import load_lineage
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "demo"))
-
-from small_study import SmallStudy, copy_catalog
+from tests.demo.small_study import SmallStudy
 
 PAGE = Page("error-analysis.md")
 COMMANDS = [pytest.param(one, id=" ".join(one.text.split())[:70]) for one in PAGE.commands()]
@@ -34,10 +29,8 @@ SELDOM = ("truncated_answers", "flips", "errors", "trivia_error", "HAVING NOT")
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    folder = tmp_path_factory.mktemp("demo")
-    study = SmallStudy(copy_catalog(folder / "catalog"), folder / "lake")
-    study.run()
+def lake(demo: SmallStudy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    study = demo.copy(tmp_path_factory.mktemp("demo"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RC_LAKE", str(study.lake))
         patch.setenv("COLUMNS", "400")
@@ -49,13 +42,6 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 def warehouse(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
     with lake.warehouse.connect() as connection:
         yield connection
-
-
-def table(printed: str) -> tuple[list[str], list[str], bool]:
-    """Return names, types, and whether a row follows."""
-    lines = [line for line in printed.splitlines() if line.startswith("│")]
-    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
-    return cells[0], cells[1], len(cells) > 2
 
 
 @pytest.mark.parametrize("command", COMMANDS)

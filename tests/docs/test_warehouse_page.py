@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
-from pages import Page, Reader
+from pages import Command, Page, Reader, table
+from terminal import Terminal
+
+from tests.demo.small_study import SmallStudy
 
 PAGE = Page("warehouse.md")
 ROWS = {"seed": 1, "train": 20, "valid": 5, "test": 2}
@@ -41,3 +45,11 @@ def test_a_view_has_the_columns_that_the_page_lists(reader: Reader, view: str) -
     with reader.lake().warehouse.connect() as connection:
         found = [name for name, *_ in connection.execute(f'DESCRIBE "{view}"').fetchall()]
     assert found == LISTED[view]
+
+
+@pytest.mark.parametrize("command", [pytest.param(one, id=one.text[16:60]) for one in PAGE.commands() if one.shown])
+def test_a_query_answers_with_the_columns_that_the_page_shows(
+    demo: SmallStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    terminal = Terminal.open(demo, tmp_path / "project", monkeypatch)
+    assert table(terminal.give(command.text)) == table(command.shown)

@@ -60,7 +60,11 @@ def sha256_folder(folder: Path) -> str:
 
 
 class RememberedHashes:
-    """Hashes of large input files and of folders, remembered by path, size, time stamp and inode."""
+    """Hashes of large input files and of folders, remembered by path, size, time stamps and inode.
+
+    A copy that keeps time stamps, or `touch`, sets the time of the last write to any other; that of the last change it
+    cannot set.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -72,7 +76,7 @@ class RememberedHashes:
         stat = path.stat()
         if stat.st_size < LARGE_FILE_BYTES:
             return sha256_file(path)
-        return self._remembered(path, [stat.st_size, stat.st_mtime_ns, stat.st_ino], sha256_file)
+        return self._remembered(path, [*_times(stat)], sha256_file)
 
     def _remembered(self, path: Path, facts: list[Any], digest_of: Callable[[Path], str]) -> str:
         identity = [str(path.resolve()), *facts]
@@ -101,13 +105,17 @@ def stamp(path: Path) -> tuple[int, int, int, int] | str:
 def _identity(folder: Path) -> str:
     """Return what shows that no file of a folder was touched, without reading any."""
     stats = ((entry.path, entry.stat(follow_symlinks=False)) for entry in files_below(folder))
-    return _digest((path, stat.st_size, stat.st_mtime_ns, stat.st_ino) for path, stat in stats)
+    return _digest((path, *_times(stat)) for path, stat in stats)
 
 
 def _last_change(path: Path) -> float:
     if path.is_dir():
-        return max((entry.stat(follow_symlinks=False).st_mtime for entry in files_below(path)), default=0.0)
-    return path.stat().st_mtime
+        return max((_touched(entry.stat(follow_symlinks=False)) for entry in files_below(path)), default=0.0)
+    return _touched(path.stat())
+
+
+def _touched(stat: os.stat_result) -> float:
+    return max(stat.st_mtime, stat.st_ctime)
 
 
 def _times(stat: os.stat_result) -> tuple[int, int, int, int]:

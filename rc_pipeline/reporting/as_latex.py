@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from rc_pipeline.reporting.document import (
     Author,
@@ -24,7 +25,7 @@ from rc_pipeline.reporting.document import (
     plain,
     safe_id,
 )
-from rc_pipeline.reporting.latex_style import FONTS, PREAMBLE
+from rc_pipeline.reporting.latex_style import FONTS, FONTS_FILE, PREAMBLE
 from rc_pipeline.reporting.latex_text import latex, needs_fonts, typed
 from rc_pipeline.reporting.parts import Part
 
@@ -42,8 +43,7 @@ def latex_parts(document: Document) -> list[Part]:
     names = {name: place.replace(" ", "~") for name, place in places(kept).items()}
     fonts = needs_fonts(_every_letter(kept))
     parts = [
-        Part((XELATEX if fonts else "") + PREAMBLE + (FONTS if fonts else "")
-             + f"\n\\title{{{latex(document.title)}}}\n\\author{{%\n"),
+        Part((XELATEX if fonts else "") + PREAMBLE + f"\n\\title{{{latex(document.title)}}}\n\\author{{%\n"),
         Part(f"{_text(document.byline, names)}\n", "byline"),
         Part("}\n\n\\begin{document}\n\\maketitle\n\\begin{abstract}\n"),
         Part("\n\n".join(_text(one.text, names) for one in document.abstract) + "\n", "abstract"),
@@ -58,6 +58,14 @@ def latex_parts(document: Document) -> list[Part]:
     # An author's own references go into a file of their own, since this one is written anew.
     bibliography = "\\IfFileExists{own.bib}{\\bibliography{references,own}}{\\bibliography{references}}\n"
     return [*parts, Part(f"\n{bibliography if cited(kept) else ''}\\end{{document}}\n")]
+
+
+def put_fonts_beside(paper: str, folder: Path) -> bool:
+    """Put what loads further fonts into the folder of a paper whose text, its author's included, needs them."""
+    needed = needs_fonts(paper)
+    if needed:
+        (folder / FONTS_FILE).write_text(FONTS, encoding="utf-8")
+    return needed
 
 
 def _every_letter(document: Document) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rc_pipeline.lake.frames import write_parquet
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
 from rc_pipeline.reporting.as_html import html_parts
-from rc_pipeline.reporting.as_latex import latex_parts
+from rc_pipeline.reporting.as_latex import latex_parts, put_fonts_beside
 from rc_pipeline.reporting.as_markdown import markdown_parts, table_text
 from rc_pipeline.reporting.comparisons import comparison_frame
 from rc_pipeline.reporting.contamination import seen_table
@@ -67,6 +67,7 @@ def write_parts(study: Study, out: Path) -> tuple[dict[str, list[Part]], dict[st
         (out / name).write_text(assemble(own, Path(name).suffix, study.name), encoding="utf-8")
     (out / "references.bib").write_text(bibtex(cited(document)), encoding="utf-8")
     (out / STYLE_FILE).write_text(STYLE, encoding="utf-8")
+    put_fonts_beside((out / "report.tex").read_text(encoding="utf-8"), out)
     (out / "numbers.json").write_text(_numbers(document), encoding="utf-8")
     return parts, figures
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from rc_pipeline.reporting.as_latex import put_fonts_beside
 from rc_pipeline.reporting.latex_style import STYLE_FILE
 from rc_pipeline.reporting.parts import COMMENTS, assemble_kept, kept, split
 from rc_pipeline.reporting.scoreboard import ReportError
@@ -36,6 +37,8 @@ def write_folder(report: Path, folder: Path, study: str, *, force: bool = False)
     folder.mkdir(parents=True, exist_ok=True)
     for target, text in written.items():
         target.write_text(text, encoding="utf-8")
+        if target.suffix == ".tex":
+            put_fonts_beside(text, folder)
     for path in sorted(report.iterdir()):
         shown = path.suffix in PICTURES and not path.name.startswith("_")
         if shown or path.name in BESIDE:

@@ -60,6 +60,7 @@ PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \makeatletter
 \@ifpackageloaded{hyperref}{}{\usepackage[hidelinks]{hyperref}}
 \makeatother
+\IfFileExists{rc-fonts.tex}{\input{rc-fonts.tex}}{}
 % A number and where it comes from: rc-pipeline report verify computes it again.
 \DeclareRobustCommand{\rcnum}[2]{#2}
 % A table as it is, or smaller where it is wider than there is room.
@@ -79,7 +80,8 @@ PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 \renewcommand{\dblfloatpagefraction}{.8}
 """
 
-# Only where the text needs them: these load slowly, and pdflatex does not know them.
+# Beside a paper whose text needs them, its author's included: they load slowly, and pdflatex does not know them.
+FONTS_FILE = "rc-fonts.tex"
 FONTS = r"""\ifPDFTeX\else
   \IfFileExists{xeCJK.sty}{%
     \usepackage{xeCJK}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rc_pipeline.reporting.as_latex import XELATEX
+from rc_pipeline.reporting.as_latex import put_fonts_beside
 
 NEEDED = (".tex", ".bib", ".sty", ".bst", ".cls", ".pdf", ".png", ".jpg")
 HOW_TO_GET_ONE = (
@@ -40,7 +40,8 @@ def typeset(folder: Path, pdf: Path, *, tex: str = "report.tex", offline: bool =
         for path in sorted(folder.iterdir()):
             if path.suffix in NEEDED and path.is_file() and path.name != Path(tex).with_suffix(".pdf").name:
                 shutil.copyfile(path, scratch / path.name)
-        command = _command(scratch / tex, offline=offline)
+        fonts = put_fonts_beside((scratch / tex).read_text(encoding="utf-8"), scratch)
+        command = _command(scratch / tex, fonts=fonts, offline=offline)
         if command is None:
             return Typeset(HOW_TO_GET_ONE)
         said = _run(command, scratch)
@@ -58,9 +59,8 @@ def typeset(folder: Path, pdf: Path, *, tex: str = "report.tex", offline: bool =
         return Typeset(overfull=tuple(_OVERFULL.findall(text)))
 
 
-def _command(tex: Path, *, offline: bool) -> list[str] | None:
+def _command(tex: Path, *, fonts: bool, offline: bool) -> list[str] | None:
     """Return what compiles a paper here, None where nothing does."""
-    fonts = XELATEX in tex.read_text(encoding="utf-8")
     engine = "xelatex" if fonts else "pdflatex"
     if shutil.which("latexmk") and shutil.which(engine):
         option = "-pdfxe" if fonts else "-pdf"

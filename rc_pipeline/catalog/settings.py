@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo, field_validator
 
 from rc_pipeline.catalog.validation import STRICT, Language, reference, wrong
 
@@ -121,7 +121,7 @@ class Mixture(BaseModel):
         description="above 1, small datasets weigh more: n rows as n^(1/temperature)",
     )
     # Where none is named, a fingerprint knows nothing of it.
-    languages: list[Language] = Field(
+    languages: Annotated[list[Language], AfterValidator(lambda languages: sorted(set(languages)))] = Field(
         default=[],
         exclude_if=lambda languages: not languages,
         description="take rows only by templates that speak one of these, such as [en]; by all when left out",

@@ -156,7 +156,7 @@ def test_languages_can_be_varied_and_a_run_that_names_none_knows_nothing_of_them
     desk.edit("studies/first.yaml", "tune.rank: [4, 8]", "mixture.languages: [[en], [zh, en]]")
     runs = desk.load().runs
     assert runs["tuned"].model_dump()["mixture"] == {"rows": None, "temperature": 1.0}
-    assert runs["tuned--languages-zh-en"].model_dump()["mixture"]["languages"] == ["zh", "en"]
+    assert runs["tuned--languages-zh-en"].model_dump()["mixture"]["languages"] == ["en", "zh"]
 
 
 def test_a_run_and_an_ablation_may_be_asked_some_sets_of_their_study(desk) -> None:

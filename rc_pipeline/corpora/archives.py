@@ -90,7 +90,10 @@ def _in_folder(path: Path) -> Iterator[Member]:
                 _require_small(size, path, name)
                 total += size
                 if total > unpacking.MAX_TOTAL_BYTES:
-                    raise CorpusError(f"{path}: it holds more than {unpacking.MAX_TOTAL_BYTES} bytes. It is refused.")
+                    raise CorpusError(
+                        f"{path}: it holds more than {unpacking.MAX_TOTAL_BYTES} bytes. "
+                        f"It is refused; {unpacking.LEAVE_OUT}."
+                    )
                 yield Member(path, _text_name(name), size, data)
     except NotPlain as error:
         raise CorpusError(str(error)) from error
@@ -110,7 +113,9 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
 
 def _require_few(count: int, path: Path) -> None:
     if count > MAX_MEMBERS:
-        raise CorpusError(f"{path}: the archive has more than {MAX_MEMBERS} members. It is refused.")
+        raise CorpusError(
+            f"{path}: the archive has more than {MAX_MEMBERS} members. It is refused; {unpacking.LEAVE_OUT}."
+        )
 
 
 def _require_small(size: int, path: Path, name: bytes) -> None:

@@ -104,7 +104,10 @@ def list_elements(file: Readable, name: str) -> Iterator[tuple[int, Any]]:
     """Yield (line, element) of a document that is one JSON list."""
     reader = JsonReader(file, name)
     if reader.peek() != "[":
-        raise CorpusError(f"{name}: a JSON list is expected, found {reader.peek() or 'nothing'!r} at the start.")
+        found = reader.peek() or "nothing"
+        raise CorpusError(
+            f"{name}: a JSON list is expected, found {found!r} at the start. Correct or restore the file."
+        )
     yield from elements_of(reader)
     expect_end(reader, name)
 
@@ -132,7 +135,8 @@ class JsonDocument:
         if reader.peek() != "{":
             found = reader.peek() or "nothing"
             raise CorpusError(
-                f"{self._name}: a JSON object with the key {self._list_key} is expected, found {found!r} at the start."
+                f"{self._name}: a JSON object with the key {self._list_key} is expected, found {found!r} at the start. "
+                "Correct or restore the file."
             )
         reader.expect("{")
         separator = "," if reader.peek() != "}" else reader.expect("}")
@@ -144,7 +148,10 @@ class JsonDocument:
             if key == self._list_key and not self.has_list:
                 self.has_list = True
                 if reader.peek() != "[":
-                    raise CorpusError(f"{self._name}: {key} is expected to be a list, found {reader.peek()!r}.")
+                    raise CorpusError(
+                        f"{self._name}: {key} is expected to be a list, found {reader.peek()!r}. "
+                        "Correct or restore the file."
+                    )
                 yield from elements_of(reader)
             else:
                 self.facts[key] = reader.value()
@@ -154,7 +161,9 @@ class JsonDocument:
     def lacks_list(self) -> CorpusError:
         """Return the error for a document that has been read to its end without meeting the list."""
         keys = shortened(", ".join(sorted(self.facts))) or "none"
-        return CorpusError(f"{self._name}: the top level has no key {self._list_key}; it has {keys}.")
+        return CorpusError(
+            f"{self._name}: the top level has no key {self._list_key}; it has {keys}. Correct or restore the file."
+        )
 
 
 def elements_of(reader: JsonReader) -> Iterator[tuple[int, Any]]:

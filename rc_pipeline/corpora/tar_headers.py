@@ -131,7 +131,10 @@ def _read_pax(data: bytes, told: _Told, path: Path, *, everywhere: bool) -> None
         if key not in (b"path", b"size"):
             continue
         if everywhere:
-            raise CorpusError(f"{path}: a header gives every member the {key.decode()} {value!a}. It is refused.")
+            raise CorpusError(
+                f"{path}: a header gives every member the {key.decode()} {value!a}. It is refused; get the archive "
+                "from its publisher."
+            )
         if key == b"path":
             told.name = value
         elif value.isdigit() and len(value) < 20:

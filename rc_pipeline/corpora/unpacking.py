@@ -20,6 +20,7 @@ MAX_TOTAL_BYTES = 64 << 30
 # Text packs three to ten times; a run of zeros a thousand times. Small archives may exceed the ratio.
 MAX_RATIO = 100
 RATIO_FREE_BYTES = 64 << 20
+LEAVE_OUT = "leave in it only what belongs to the dataset"
 CHUNK_BYTES = 1 << 20
 CHUNKS_AHEAD = 8
 _POLL_SECONDS = 0.1
@@ -123,7 +124,9 @@ class _Metered:
             raise (damaged if error.errno is None else unreadable)(self._path, error) from error
         self._total += len(data)
         if self._total > MAX_TOTAL_BYTES:
-            raise CorpusError(f"{self._path}: the archive unpacks to more than {MAX_TOTAL_BYTES} bytes. It is refused.")
+            raise CorpusError(
+                f"{self._path}: the archive unpacks to more than {MAX_TOTAL_BYTES} bytes. It is refused; {LEAVE_OUT}."
+            )
         if self._total > RATIO_FREE_BYTES and self._total > MAX_RATIO * max(self._packed.tell(), 1):
             raise CorpusError(
                 f"{self._path}: the archive unpacks to more than {MAX_RATIO} times its size, as archive bombs do. "

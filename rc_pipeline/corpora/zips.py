@@ -126,7 +126,10 @@ def _require_no_bomb(named: dict[str, zipfile.ZipInfo], path: Path) -> None:
     # What the list says is as much as can come out: reading stops there, and a checksum tells when there was more.
     total, packed = sum(info.file_size for info in named.values()), path.stat().st_size
     if len(named) > archives.MAX_MEMBERS or total > unpacking.MAX_TOTAL_BYTES:
-        raise CorpusError(f"{path}: the archive has {len(named)} members of {total} bytes in all. It is refused.")
+        raise CorpusError(
+            f"{path}: the archive has {len(named)} members of {total} bytes in all. "
+            f"It is refused; {unpacking.LEAVE_OUT}."
+        )
     if total > max(unpacking.RATIO_FREE_BYTES, unpacking.MAX_RATIO * packed):
         raise CorpusError(
             f"{path}: the archive unpacks to more than {unpacking.MAX_RATIO} times its size, as archive bombs do. "

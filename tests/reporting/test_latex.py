@@ -48,7 +48,7 @@ def test_an_interruption_ends_what_compiles_and_all_that_it_started(
 ) -> None:
     for name in ("latexmk", "pdflatex"):
         (tmp_path / name).write_text(
-            f"#!/bin/sh\nsleep 60 & echo $! > {tmp_path}/started\nkill -INT {os.getpid()}; wait\n"
+            f"#!/bin/sh\nsleep 60 & echo $! > {tmp_path}/started\nsleep 1\nkill -INT {os.getpid()}; wait\n"
         )
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")

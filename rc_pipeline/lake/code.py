@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,9 +28,9 @@ def code_hashes(modules: Iterable[str], root: Path = PROJECT) -> dict[str, str]:
     """Return {file: hash} for modules and, for packages, every module inside them."""
     known = _known()
     before = len(known)
-    found = {
-        str(path.relative_to(root)): _hash(path.read_bytes(), path.suffix, known) for path in code_files(modules, root)
-    }
+    found = {}
+    for path in code_files(modules, root):
+        found[str(path)[len(str(root)) + 1 :]] = _hash(path.read_bytes(), path.suffix, known)
     if len(known) > before and not sys.dont_write_bytecode:
         with suppress(OSError):
             write_atomically(MEMORY, json.dumps(known, sort_keys=True, indent=0).encode())
@@ -38,17 +39,18 @@ def code_hashes(modules: Iterable[str], root: Path = PROJECT) -> dict[str, str]:
 
 def code_files(modules: Iterable[str], root: Path = PROJECT) -> list[Path]:
     """Return the source files of modules and packages, each once, in order."""
-    files: set[Path] = set()
+    files: set[str] = set()
     for module in modules:
         base = root.joinpath(*module.split("."))
         if base.is_dir():
-            files.update(base.rglob("*.py"))
+            for folder, _, names in os.walk(base):
+                files.update(f"{folder}/{name}" for name in names if name.endswith(".py"))
         else:
             file = next((file for end in SUFFIXES if (file := base.with_suffix(end)).is_file()), None)
             if file is None:
                 raise FileNotFoundError(f"{base}: a stage declares module {module}, which does not exist")
-            files.add(file)
-    return sorted(files)
+            files.add(str(file))
+    return [Path(file) for file in sorted(files)]
 
 
 @lru_cache(maxsize=1)
@@ -62,14 +64,16 @@ def _known() -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _reader() -> bytes:
-    return Path(__file__).read_bytes() + sys.version.encode()
+def _reader() -> hashlib._Hash:
+    return hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode())
 
 
 def _hash(source: bytes, suffix: str, known: dict[str, str]) -> str:
     if suffix != ".py":
         return hashlib.sha256(source).hexdigest()
-    text = hashlib.sha256(_reader() + source).hexdigest()
+    digest = _reader().copy()
+    digest.update(source)
+    text = digest.hexdigest()
     if text not in known:
         known[text] = _hash_of_what_it_says(source)
     return known[text]

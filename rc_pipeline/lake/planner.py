@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rc_pipeline.lake.canonical import sha256_json
@@ -75,6 +76,7 @@ class Planner:
         self.hashes = hashes
         self._states: dict[str, State] = {}
         self._versions: dict[str, list[Artifact]] = {}
+        self._places: dict[str, dict[str, list[Path]]] = {}
         self._code: dict[tuple[str, ...], dict[str, str]] = {}
 
     def plan(self, keys: Iterable[str]) -> Plan:
@@ -111,8 +113,10 @@ class Planner:
 
     def _elsewhere(self, node: Node, fingerprint: str) -> Artifact | None:
         """Return an artifact of equal inputs that was built under another key of the stage."""
-        equal = (one for one in self._stage(node.stage) if one.manifest.fingerprint == fingerprint)
-        return next((found for one in equal if (found := self.store.whole(one.folder)) is not None), None)
+        if node.stage not in self._places:
+            self._places[node.stage] = self.store.places(node.stage)
+        equal = self._places[node.stage].get(fingerprint, ())
+        return next((found for folder in equal if (found := self.store.whole(folder)) is not None), None)
 
     def _stage(self, stage: str) -> list[Artifact]:
         # Read once a plan: a lake of a thousand artifacts has many keys that ask.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,17 @@ class Store:
         """Return the artifacts of a stage, whatever their keys."""
         pages = sorted((self.store / stage).rglob(MANIFEST))
         return [artifact for page in pages if (artifact := read_artifact(page.parent)) is not None]
+
+    def places(self, stage: str) -> dict[str, list[Path]]:
+        """Return the folders of a stage's artifacts by fingerprint, without reading any."""
+        found: dict[str, list[Path]] = {}
+        for name, folders, files in os.walk(self.store / stage):
+            if MANIFEST in files:
+                folder = Path(name)
+                found.setdefault(folder.name, []).append(folder)
+                folders.clear()
+            folders.sort()
+        return found
 
     def head(self, key: str) -> Artifact | None:
         """Return the artifact that was last built or found for a key."""

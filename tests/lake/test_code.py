@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def test_what_another_version_of_the_reader_remembers_is_not_taken(
     first = _hash(tmp_path, FIRST)
     memory.write_text(memory.read_text().replace(first, "0" * 64))
     assert _hash_of_a_new_process(tmp_path, FIRST) == "0" * 64
-    monkeypatch.setattr(code, "_reader", lambda: b"another")
+    monkeypatch.setattr(code, "_reader", lambda: hashlib.sha256(b"another"))
     assert _hash_of_a_new_process(tmp_path, FIRST) == first
 
 

@@ -19,7 +19,7 @@ from rc_pipeline.catalog.prompts import PromptTemplate
 from rc_pipeline.catalog.runs import Run, resolve_runs
 from rc_pipeline.catalog.studies import Study
 from rc_pipeline.catalog.tasks import TaskTemplate
-from rc_pipeline.catalog.validation import NAME_PATTERN, NAME_REMEDY, Known, validated
+from rc_pipeline.catalog.validation import NAME_PATTERN, NAME_REMEDY, TWINS, Known, twin, validated
 from rc_pipeline.catalog.view_names import taken_by
 from rc_pipeline.instructions.probes import WAYS_TO_ASK
 
@@ -64,7 +64,7 @@ class _Reading:
     def files(self, kind: str) -> dict[str, Path]:
         """Return {name: file} of a folder; a template's name is <folder>/<name>."""
         folder, depth = self.root / kind, 2 if kind == "tasks" else 1
-        found = {}
+        found: dict[str, Path] = {}
         for path in sorted(folder.rglob("*")):
             parts = path.relative_to(folder).parts
             if path.suffix not in LOOKALIKES or any(part.startswith(".") for part in parts) or path.is_dir():
@@ -77,6 +77,8 @@ class _Reading:
                 self.complain(path, f"not read where it is; move it to {place}")
             elif not all(re.fullmatch(NAME_PATTERN, part) for part in name.split("/")):
                 self.complain(path, f"rename it: {NAME_REMEDY}")
+            elif other := next((each for each in found if twin(each) == twin(name)), None):
+                self.complain(path, f"there is {other}, too: {TWINS}")
             else:
                 found[name] = path
         return found

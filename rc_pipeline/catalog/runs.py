@@ -12,7 +12,7 @@ from rc_pipeline.catalog.models import BaseModelCard
 from rc_pipeline.catalog.problems import Problem, shown
 from rc_pipeline.catalog.settings import Answer, MergedAs, Mixture, PromptUse, Tune
 from rc_pipeline.catalog.studies import RunEntry, Study
-from rc_pipeline.catalog.validation import STRICT
+from rc_pipeline.catalog.validation import STRICT, TWINS, twin
 from rc_pipeline.catalog.variants import variants
 from rc_pipeline.lake.canonical import canonical_json
 
@@ -63,7 +63,7 @@ def resolve_runs(
     groups: dict[bytes, list[_Wanted]] = {}
     for each in wanted:
         groups.setdefault(_content(each.run), []).append(each)
-    problems = _name_problems(wanted, files)
+    problems = [*_name_problems(wanted, files), *_twin_problems(wanted, files)]
     runs: dict[str, Run] = {}
     named_by: dict[str, str] = {}
     labels: dict[str, dict[str, str]] = {study: {} for study in sorted(studies)}
@@ -192,6 +192,17 @@ def _name_problems(wanted: list[_Wanted], files: Mapping[str, str]) -> list[Prob
                 problems.append(Problem(files[each.study], each.field, shown(name), remedy))
             clashing.add(name)
     return problems
+
+
+def _twin_problems(wanted: list[_Wanted], files: Mapping[str, str]) -> Iterator[Problem]:
+    first: dict[str, _Wanted] = {}
+    for each in wanted:
+        name = each.run.name
+        other = first.setdefault(twin(name), each)
+        if other.run.name != name:
+            yield Problem(
+                files[each.study], each.field, shown(name), f"{files[other.study]} has {other.run.name}: {TWINS}"
+            )
 
 
 def _differences(one: Run, other: Run) -> list[str]:

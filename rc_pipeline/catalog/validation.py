@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from rc_pipeline.catalog.tasks import TaskTemplate
 
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
-NAME_REMEDY = "names are lower-case letters, digits, _ and -, and start with a letter or a digit"
+# Names become files, whose names end at 255 bytes in most places.
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,119}$"
+NAME_REMEDY = "names are lower-case letters, digits, _ and -, start with a letter or a digit, and end at 120 characters"
+TWINS = "Dagster writes - as _, and could not tell the two apart; rename one"
 TAG = "="
 M = TypeVar("M", bound=BaseModel)
 REMEDIES = {
@@ -48,6 +50,11 @@ class Known:
     evaluating: Mapping[str, TaskTemplate] = field(default_factory=dict)
     # Of the templates that train, by folder.
     languages: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+
+def twin(name: str) -> str:
+    """Return what Dagster makes of a name: things of one kind need to differ in it."""
+    return name.replace("-", "_")
 
 
 def wrong(remedy: str) -> PydanticCustomError:

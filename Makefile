@@ -10,15 +10,15 @@ STAMP := $(VENV)/.installed
 HOST ?= 127.0.0.1
 PORT ?= 3000
 
-LAKE := $(abspath $(or $(RC_LAKE),data_lake))
-export DAGSTER_HOME := $(LAKE)/dagster_home
+# For the shell, and never for make itself, to which a space in a path is the end of a name.
+export DAGSTER_HOME := $(shell realpath -m -- '$(subst ','\'',$(or $(RC_LAKE),data_lake))')/dagster_home
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export TOKENIZERS_PARALLELISM := false
 # Dagster says at every start that `job execute` has a successor of another project layout.
 export PYTHONWARNINGS := ignore:Function
 
-.PHONY: help setup demo run build ui screenshots test lint types bench clean
+.PHONY: help setup home demo run build ui screenshots test lint types bench clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
@@ -33,26 +33,27 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-$(DAGSTER_HOME)/dagster.yaml: resources/dagster.yaml
-	@mkdir -p $(@D)
-	@# Two first runs at once would race for making Dagster's tables.
-	@cp $< $@
-	@DAGSTER_HOME=$(@D) $(BIN)/python -c 'from dagster import DagsterInstance as I; i = I.get(); i.run_storage, i.event_log_storage, i.schedule_storage' || { rm -f $@; exit 1; }
+home: $(STAMP)
+	@# Two processes that begin at once would race for making Dagster's tables.
+	@cd resources && test "$$DAGSTER_HOME/dagster.yaml" -nt dagster.yaml || { mkdir -p "$$DAGSTER_HOME" && \
+		cp dagster.yaml "$$DAGSTER_HOME" && \
+		../$(BIN)/python -c 'from dagster import DagsterInstance as I; i = I.get(); i.run_storage, i.event_log_storage, i.schedule_storage' || \
+		{ rm -f "$$DAGSTER_HOME/dagster.yaml"; exit 1; }; }
 
 demo: STUDY := demo
 demo: run ## run the whole pipeline on the embedded sample and print the comparison
 
-run: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## the same for a study of yours: make run STUDY=my_study
+run: home ## the same for a study of yours: make run STUDY=my_study
 	@test -n "$(STUDY)" || { echo "which study of catalog/studies? make run STUDY=my_study" >&2; exit 1; }
 	@$(BIN)/rc-pipeline plan $(STUDY)
 	@$(BIN)/dagster job execute -m rc_pipeline.definitions -j $(subst -,_,$(STUDY))
 	@$(BIN)/rc-pipeline compare $(STUDY)
 
-build: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## build one thing and what it stands on: make build KEY=instructions/identity
+build: home ## build one thing and what it stands on: make build KEY=instructions/identity
 	@test -n "$(KEY)" || { echo "which key? \`rc-pipeline plan\` lists them: make build KEY=instructions/identity" >&2; exit 1; }
 	@$(BIN)/dagster asset materialize -m rc_pipeline.definitions --select '+key:"$(KEY)"' --config-json '{"loggers": {"console": {"config": {"log_level": "INFO"}}}}'
 
-ui: $(STAMP) $(DAGSTER_HOME)/dagster.yaml ## serve the Dagster UI on 127.0.0.1:3000
+ui: home ## serve the Dagster UI on 127.0.0.1:3000
 	@$(BIN)/dagster dev -w workspace.yaml -h $(HOST) -p $(PORT)
 
 screenshots: $(STAMP) ## take the pictures of docs/ui.md anew, from the demo; needs Chromium
@@ -71,6 +72,6 @@ types: $(STAMP) ## check types
 bench: $(STAMP) ## measure against peers, side by side
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
-clean: ## delete everything that runs wrote, but for your own files in data_lake/inbox
-	@find $(LAKE) -mindepth 1 -maxdepth 1 ! -name README.md ! -name inbox ! -name .gitignore -exec rm -rf {} + 2>/dev/null || true
+clean: ## delete everything that runs wrote, but for your own files in inbox/ and judgements/
+	@find "$${DAGSTER_HOME%/*}" -mindepth 1 -maxdepth 1 ! -name README.md ! -name inbox ! -name judgements ! -name .gitignore -exec rm -rf {} + 2>/dev/null || true
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp_dagster_home_*

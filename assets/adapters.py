@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from assets.factory import Heavy, Stage
+from rc_pipeline.instructions.drawing import shots_file
 from rc_pipeline.lake.build import Work
 from rc_pipeline.lake.outcome import JSON, Outcome
-from rc_pipeline.lineage import SHOTS
 from rc_pipeline.models.base import base_folder
 
 
@@ -44,16 +44,16 @@ def training_spec(work: Work) -> dict[str, JSON]:
 
 
 def shots_spec(work: Work) -> dict[str, JSON] | None:
-    """Return how solved examples are found, and the file of each dataset that they are drawn from."""
+    """Return how solved examples are found, and the files of each dataset that they are drawn from."""
     plan = work.settings["shots"]
     if not isinstance(plan, dict):
         return None
-    files: dict[str, JSON] = {
-        role.removeprefix("shots."): str(work.folder(role) / SHOTS)
-        for role in sorted(work.inputs)
-        if role.startswith("shots.")
-    }
-    return {**plan, "files": files}
+    files = dict[str, list[str]]()
+    for role in sorted(work.inputs):
+        if role.startswith("shots."):
+            _, dataset, template = role.split(".")
+            files.setdefault(dataset, []).append(str(work.folder(role) / shots_file(template)))
+    return {**plan, "files": dict[str, Any](files)}
 
 
 def base_spec(work: Work) -> dict[str, JSON]:

@@ -21,7 +21,6 @@ from rc_pipeline.lake.outcome import JSON, Outcome
 from rc_pipeline.overlaps.texts import Content, content_of
 
 __all__ = ["DROPPED_SCHEMA", "SCHEMA", "build_instructions"]
-SHOTS = "shots.parquet"
 
 
 def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
@@ -76,7 +75,7 @@ def build_instructions(  # noqa: PLR0913 - the interface that the asset calls
             )
     if shot_rows:
         every = {**uses.train, **uses.evaluate, **uses.held_out}
-        write_shots(rows.taught(*taught), every, shot_rows, seed, out / SHOTS)
+        write_shots(rows.taught(*taught), every, shot_rows, seed, out)
     dropped = [(dataset, each.split, *entry) for each in written for entry in each.dropped]
     write_parquet(pl.DataFrame(dropped, schema=DROPPED_SCHEMA, orient="row"), out / "dropped.parquet")
     return Outcome(

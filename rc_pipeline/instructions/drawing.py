@@ -27,3 +27,8 @@ def row_order(row_id: str, seed: int) -> int:
 def _waiting_time(bits: int, weight: float) -> float:
     # Exponential waiting times race in proportion to their rates.
     return -math.log((bits + 0.5) / 2**64) / weight
+
+
+def shots_file(template: str) -> str:
+    """Return the name of the file of training rows that solved examples by a template are drawn from."""
+    return f"shots.{template}.parquet"

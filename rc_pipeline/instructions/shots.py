@@ -53,15 +53,17 @@ def _pool(dataset: str, asked: Mapping[str, Any]) -> ShotPool:
         raise ShotsError(
             f"prompt.shot_rows: none is of {dataset}, which is asked too; add {asked['shots']} of its rows"
         )
-    return ShotPool(Path(asked["files"][dataset]), ShotPlan(asked["shots"], asked["shots_by"], rows, asked["seed"]))
+    files = [Path(file) for file in asked["files"][dataset]]
+    return ShotPool(files, ShotPlan(asked["shots"], asked["shots_by"], rows, asked["seed"]))
 
 
 class ShotPool:
-    """The training rows of a dataset, rendered by every template, to draw examples from."""
+    """The training rows of a dataset, rendered by each template that asks, to draw examples from."""
 
-    def __init__(self, file: Path, plan: ShotPlan) -> None:
-        frame = pl.read_parquet(file, columns=list(COLUMNS)).filter(pl.col("output").is_not_null())
-        self._plan, self._file = plan, file
+    def __init__(self, files: Sequence[Path], plan: ShotPlan) -> None:
+        parts = [pl.read_parquet(file, columns=list(COLUMNS)) for file in files]
+        frame = pl.concat(parts, how="vertical_relaxed").filter(pl.col("output").is_not_null())
+        self._plan, self._folder = plan, files[0].parent
         self._pools: dict[str, list[dict[str, Any]]] = {}
         for row in frame.sort("order", "row_id").iter_rows(named=True):
             self._pools.setdefault(row["template"], []).append(row)
@@ -71,8 +73,8 @@ class ShotPool:
             missing = [row for row in plan.rows if row not in known]
             if missing:
                 raise ShotsError(
-                    f"{file}: prompt.shot_rows: {', '.join(missing)}: no such rows among the first training rows; "
-                    "name others, as the table's row_id has them"
+                    f"{self._folder}: prompt.shot_rows: {', '.join(missing)}: no such rows among the first training "
+                    "rows; name others, as the table's row_id has them"
                 )
 
     def shots(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -81,7 +83,7 @@ class ShotPool:
         allowed = [index for index, one in enumerate(pool) if self._may_show(one, row)]
         if len(allowed) < self._plan.count:
             raise ShotsError(
-                f"{self._file}: template {row['template']}: prompt.shots is {self._plan.count}, and {len(allowed)} "
+                f"{self._folder}: template {row['template']}: prompt.shots is {self._plan.count}, and {len(allowed)} "
                 f"training rows are not of the passage of {row['row_id']}; ask for fewer"
             )
         chosen = self._choose(pool, allowed, row)
@@ -104,7 +106,7 @@ class ShotPool:
         places = {pool[index]["row_id"]: index for index in allowed}
         if set(plan.rows) - places.keys():
             raise ShotsError(
-                f"{self._file}: prompt.shot_rows: {', '.join(sorted(set(plan.rows) - places.keys()))}: of the same "
+                f"{self._folder}: prompt.shot_rows: {', '.join(sorted(set(plan.rows) - places.keys()))}: of the same "
                 f"passage as {row['row_id']}, which would give its answer away; name others"
             )
         return [places[name] for name in plan.rows]

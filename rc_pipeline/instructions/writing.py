@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from rc_pipeline.instructions.asked import ASKED_SCHEMA, OWN
-from rc_pipeline.instructions.drawing import draw_template, row_order
+from rc_pipeline.instructions.drawing import draw_template, row_order, shots_file
 from rc_pipeline.instructions.duplicates import Duplicate
 from rc_pipeline.instructions.errors import InstructionsError
 from rc_pipeline.instructions.probing import SET_ASIDE
@@ -100,23 +100,24 @@ def write_instructions(  # noqa: PLR0913 - by name, all of them
 
 
 def write_shots(
-    rows: Iterable[pl.DataFrame], renderers: Mapping[str, TaskRenderer], count: int, seed: int, path: Path
-) -> int:
-    """Write the training rows that come first in the seeded order, each by every template, to draw examples from."""
+    rows: Iterable[pl.DataFrame], renderers: Mapping[str, TaskRenderer], count: int, seed: int, out: Path
+) -> None:
+    """Write the training rows that come first in the seeded order, to draw examples from.
+
+    A file a template: what is asked by one depends on no other.
+    """
     first: pl.DataFrame | None = None
     for batch in rows:
         orders = pl.Series("_order", [row_order(row_id, seed) for row_id in batch["row_id"]], dtype=pl.UInt64)
         ordered = batch.with_columns(orders)
         first = (ordered if first is None else pl.concat([first, ordered])).bottom_k(count, by="_order")
-    pool: list[dict[str, Any]] = []
     for name, renderer in renderers.items():
-        found = Written("shots")
+        found, pool = Written("shots"), list[dict[str, Any]]()
         if first is not None:
-            pool += _render(first.sort("_order").drop("_order"), {name: renderer}, {name: 1.0}, seed, found)
+            pool = _render(first.sort("_order").drop("_order"), {name: renderer}, {name: 1.0}, seed, found)
         if found.failures:
             raise InstructionsError(found.failures)
-    write_parquet(pl.DataFrame(pool, schema=SCHEMA), path)
-    return len(pool)
+        write_parquet(pl.DataFrame(pool, schema=SCHEMA), out / shots_file(name))
 
 
 def _arrow(frame: pl.DataFrame) -> Any:

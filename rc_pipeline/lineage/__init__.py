@@ -14,12 +14,11 @@ from rc_pipeline.catalog import Catalog, load_catalog
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.graph import Graph, Node
 from rc_pipeline.lineage.datasets import dataset_nodes
-from rc_pipeline.lineage.facts import SHOTS
 from rc_pipeline.lineage.merged import merged_keys, merged_node
 from rc_pipeline.lineage.runs import SHIPPED, base_model, run_nodes
 from rc_pipeline.lineage.studies import overlap_nodes, report
 
-__all__ = ["SHIPPED", "SHOTS", "Lineage", "load_lineage"]
+__all__ = ["SHIPPED", "Lineage", "load_lineage"]
 
 
 @dataclass(frozen=True)

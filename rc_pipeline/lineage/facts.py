@@ -6,8 +6,6 @@ from typing import Any
 
 from rc_pipeline.lake.outcome import JSON
 
-SHOTS = "shots.parquet"
-
 
 def about_of(thing: Any, *kinds: str) -> dict[str, JSON]:
     """Return what people read of a thing of the catalog."""

@@ -11,10 +11,11 @@ from rc_pipeline.catalog.models import BaseModelCard, FolderSource, ShippedSourc
 from rc_pipeline.catalog.runs import Run
 from rc_pipeline.catalog.settings import Mixture
 from rc_pipeline.catalog.sources import IdentitySource
+from rc_pipeline.instructions.drawing import shots_file
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.graph import Need, Node
 from rc_pipeline.lake.outcome import JSON
-from rc_pipeline.lineage.facts import SHOTS, about_of
+from rc_pipeline.lineage.facts import about_of
 from rc_pipeline.models.families import read_in_place, wanted
 from rc_pipeline.stages import CODE
 
@@ -80,7 +81,7 @@ def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
             settings=common | {"tune": run.tune.model_dump(mode="json"), "rows": dict(run.train_on),
                                "mixture": (run.mixture or Mixture()).model_dump(), "seed": run.seed,
                                "shots": shots},
-            needs=base | _shot_needs(run, *run.train_on) | {
+            needs=base | _shot_needs(catalog, run, "train", *run.train_on) | {
                 f"train.{name}.{split}": Need(f"instructions/{name}", f"{split}.parquet")
                 for name in run.train_on for split in catalog.datasets[name].train_splits},
             files=files, code=CODE["adapters"], origins=origins, about=about,
@@ -94,13 +95,14 @@ def run_nodes(catalog: Catalog, run: Run, inbox: Path) -> Iterator[Node]:
         judged_by = dict.fromkeys(("scored_as", "about"), catalog.origin("datasets", name))
         key = f"{run.name}/{eval_set}"
         instructions = Need(f"instructions/{name}", f"{split}.parquet")
+        shot_needs = _shot_needs(catalog, run, _asked_by(catalog, name, split), name)
         adapter = {} if run.tune is None else {"adapter": Need(f"adapters/{run.name}")}
         yield Node(
             key=f"predictions/{key}", stage="predictions",
             settings=common | {"run": run.name, "eval_set": eval_set, "rows": rows, "shots": shots,
                                "answer": run.answer.model_dump(mode="json"),
                                "seed": run.seed if run.answer.temperature else 0},
-            needs=base | adapter | {"instructions": instructions} | _shot_needs(run, name),
+            needs=base | adapter | {"instructions": instructions} | shot_needs,
             files=files, code=CODE["predictions"], origins=origins | asked_by, about=about,
         )  # fmt: skip
         yield Node(
@@ -127,9 +129,20 @@ def _prompt(catalog: Catalog, name: str) -> dict[str, Any]:
     return catalog.prompts[name].model_dump(mode="json", exclude={"description"}) | {"name": name}
 
 
-def _shot_needs(run: Run, *datasets: str) -> dict[str, Need]:
-    """Return the training rows that a run draws its solved examples from."""
-    return {f"shots.{name}": Need(f"instructions/{name}", SHOTS) for name in datasets if run.prompt.shots}
+def _shot_needs(catalog: Catalog, run: Run, use: str, *datasets: str) -> dict[str, Need]:
+    """Return the rows that a run draws its solved examples from: by the templates of a use, or by the one named so."""
+    return {
+        f"shots.{dataset}.{name}": Need(f"instructions/{dataset}", shots_file(name))
+        for dataset in (datasets if run.prompt.shots else ())
+        for name, template in catalog.tasks[catalog.datasets[dataset].tasks].items()
+        if use in template.use or use == name
+    }
+
+
+def _asked_by(catalog: Catalog, dataset: str, split: str) -> str:
+    """Return the held-out template that asks an evaluation set, or the use of the one that asks all others."""
+    way = split.partition(".")[2]
+    return way if way in catalog.tasks[catalog.datasets[dataset].tasks] else "evaluate"
 
 
 def run_origin(catalog: Catalog, run: Run, eval_set: str | None = None) -> str:

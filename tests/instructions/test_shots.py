@@ -35,7 +35,7 @@ def pool_file(tmp_path: Path) -> Path:
 
 
 def outputs(file: Path, plan: ShotPlan, asked: dict[str, Any]) -> list[str]:
-    return [shot["output"] for shot in ShotPool(file, plan).shots(asked)]
+    return [shot["output"] for shot in ShotPool([file], plan).shots(asked)]
 
 
 def test_more_examples_than_there_are_is_an_error_with_the_number(pool_file: Path) -> None:
@@ -47,7 +47,7 @@ def test_more_examples_than_there_are_is_an_error_with_the_number(pool_file: Pat
 
 def test_fixed_rows_must_be_there_and_of_another_passage(pool_file: Path) -> None:
     with pytest.raises(ShotsError, match="d/train/99: no such rows"):
-        ShotPool(pool_file, ShotPlan(1, "fixed", ["d/train/99"]))
+        ShotPool([pool_file], ShotPlan(1, "fixed", ["d/train/99"]))
     with pytest.raises(ShotsError, match="d/train/1: of the same passage as d/valid/0"):
         outputs(pool_file, ShotPlan(1, "fixed", ["d/train/1"]), row(0, row_id="d/valid/0"))
     assert outputs(pool_file, ShotPlan(2, "fixed", ["d/train/7", "d/train/2"]), row(0)) == ["answer 7", "answer 2"]

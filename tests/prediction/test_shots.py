@@ -19,7 +19,7 @@ from tests.prediction.test_run import predictions, run, spec_of
 
 def asked(folder: Path, count: int, **changes: Any) -> dict[str, Any]:
     pool = instructions(9).with_columns(system=pl.lit(None, dtype=pl.String))
-    files = {"toy": write_instructions(folder / "shots.parquet", pool)}
+    files = {"toy": [write_instructions(folder / "shots.parquet", pool)]}
     return {"shots": count, "shots_by": "random", "shot_rows": [], "seed": 0, "files": files} | changes
 
 

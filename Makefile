@@ -51,6 +51,8 @@ run: home ## the same for a study of yours: make run STUDY=my_study
 
 build: home ## build one thing and what it stands on: make build KEY=instructions/identity
 	@test -n "$(KEY)" || { echo "which key? \`rc-pipeline plan\` lists them: make build KEY=instructions/identity" >&2; exit 1; }
+	@# For a key that is not there Dagster would build everything.
+	@$(BIN)/rc-pipeline why '$(KEY)' >/dev/null
 	@$(BIN)/dagster asset materialize -m rc_pipeline.definitions --select '+key:"$(KEY)"' --config-json '{"loggers": {"console": {"config": {"log_level": "INFO"}}}}'
 
 ui: home ## serve the Dagster UI on 127.0.0.1:3000

@@ -65,12 +65,6 @@ class Terminal:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def edit(self, file: str, old: str, new: str) -> None:
-        """Replace text in a file of the project; the text must be there."""
-        text = (self.folder / file).read_text(encoding="utf-8")
-        assert old in text, f"{file} does not say {old!r}"
-        self.write(file, text.replace(old, new))
-
     def give(self, text: str, code: int = 0) -> str:
         """Return what a command prints; it has to end with this exit code."""
         one = "\n" not in text.partition('"')[0]

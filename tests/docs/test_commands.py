@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -31,7 +32,8 @@ SET = "sample_trivia/wikipedia-dev"
 # What a page says, and what is asked for in its place: the demo for studies and runs that take a GPU.
 STANDS_FOR = {
     "full_pipeline": "demo", "minicpm_lora": "demo_tuned", "bayling_tuned": "demo_tuned",
-    "KEY=merged/minicpm_lora": "KEY=base_models/rc_tiny", "RC_LAKE=/scratch/me/lake": "RC_LAKE=$PWD/data_lake",
+    "KEY=merged/minicpm_lora": "KEY=base_models/rc_tiny", "KEY=…": "KEY=base_models/rc_tiny",
+    "RC_LAKE=/scratch/me/lake": "RC_LAKE=$PWD/data_lake",
     "STUDY": "demo", "KEY": f"scores/demo_tuned/{SET}", "KEY…": f"scores/demo_base/{SET}", '"…"': '"FROM scores"',
     "RUN": "demo_tuned", "RUN_A": "demo_tuned", "RUN_B": "demo_base", "EVAL_SET": SET, "FOLDER": "folder",
     "FILE.csv": "mei.csv", "FILE2.csv": "jo.csv", "…": "", "NAME": "named", "DATASET": "named",
@@ -39,6 +41,7 @@ STANDS_FOR = {
 }  # fmt: skip
 YAML = re.compile(r"`(catalog/[^`]+)`[^\n]*:\n( *)```yaml\n(.*?)^\2```", re.MULTILINE | re.DOTALL)
 FOLDERS = {"dataset": "datasets", "model": "models", "study": "studies"}
+# Processes of seconds and more: one that has ended well on one page has on all.
 LONG = ("make", "dagster")
 GIVEN: set[str] = set()
 
@@ -115,17 +118,29 @@ def give(terminal: Terminal, command: Command) -> None:
         for beginning, prepare in BEFORE.items():
             if text.startswith(beginning):
                 prepare(terminal, text)
-        terminal.give(text)
+        if text.startswith("rc-pipeline report pdf") and not any(map(shutil.which, ("latexmk", "tectonic"))):
+            assert "apt-get install" in terminal.give(text, code=1)
+        else:
+            terminal.give(text)
         if text.startswith(LONG):
             GIVEN.update([text, *(["dagster job execute -m rc_pipeline.definitions -j demo"] * (text == "make demo"))])
 
 
+# README.md alone trains, asks and reports, in processes of their own, as its reader does.
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", PAGES)
 def test_every_command_of_a_page_can_be_given(terminal: Terminal, name: str) -> None:
     page = Page(name)
     for command in page.every_command():
         if way_of(page, command) == "here":
             give(terminal, command)
+
+
+def test_a_key_that_is_not_there_builds_nothing(terminal: Terminal) -> None:
+    assert "did you mean scores/demo_tuned" in terminal.give(
+        "make build KEY=scores/demo_tund/sample_cosmos/valid", code=2
+    )
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -77,7 +77,7 @@ def _try_the_file_system(folder: Path) -> None:
 def _dagster_home() -> Finding:
     home = os.environ.get("DAGSTER_HOME")
     if not home:
-        remedy = "make sets it; for dagster itself: export DAGSTER_HOME=$PWD/data_lake/dagster_home"
+        remedy = "make sets it; for dagster itself: export DAGSTER_HOME=${RC_LAKE:-$PWD/data_lake}/dagster_home"
         return warning("dagster", "DAGSTER_HOME is not set", remedy)
     if not Path(home).is_absolute() or not Path(home).is_dir():
         return problem("dagster", f"DAGSTER_HOME={home} is no absolute path of a folder", "make it, or set it anew")

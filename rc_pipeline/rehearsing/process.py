@@ -33,8 +33,8 @@ class Killed(Failed):
     """A piece of work whose process did not outlive it."""
 
     def __init__(self, code: int) -> None:
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        super().__init__(f"its process {how}", "Killed", explained=True)
+        killed = f"its process was killed by {signal.Signals(-code).name}" if code < 0 else ""
+        super().__init__(killed or f"its process ended with exit code {code}", "Killed", explained=True)
 
 
 class Process:

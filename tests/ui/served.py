@@ -117,6 +117,16 @@ class Ui:
         expect(ended).to_have_text("Success")
         return self.page.url
 
+    def steps(self) -> None:
+        """On the page of a run, leave the lines that say what was built, and give more room to the bars above."""
+        self.page.get_by_placeholder("Filter…").fill("built in")
+        below = self.page.get_by_text("Events", exact=True).bounding_box()
+        assert below
+        self.page.mouse.move(900, below["y"] - 16)
+        self.page.mouse.down()
+        self.page.mouse.move(900, below["y"] + 284, steps=6)
+        self.page.mouse.up()
+
     def metadata(self, name: str) -> Locator:
         """Return the row of an asset's metadata that has this name."""
         return self.page.get_by_role("row", name=re.compile(f"^{name} materialization "))

@@ -41,6 +41,8 @@ def test_a_study_launched_from_its_page_succeeds_step_by_step(ui, run_page):
     expect(ui.page.get_by_text(f"Succeeded ({steps[0]})")).to_be_visible()
     expect(ui.page.get_by_text("Errored (0)")).to_be_visible()
     expect(ui.page.get_by_text("RUN_SUCCESS")).to_be_visible()
+    ui.steps()
+    expect(ui.page.get_by_text(re.compile("reports/demo: built in"))).to_be_visible()
     ui.picture("run")
 
 

@@ -52,6 +52,7 @@ class Process:
     def ask(self, what: str, **told: Any) -> Any:
         """Return what comes of a piece of work; raises Failed, and Killed if its process is gone with it."""
         if self._process.poll() is not None:
+            _stop(self._process)
             self._process = _started()
         questions, answers = _pipes(self._process)
         answer = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from assets.factory import Heavy, Stage
+from rc_pipeline.catalog.eval_sets import ways_to_ask
 from rc_pipeline.instructions.build import build_instructions
 from rc_pipeline.lake.build import Work
 from rc_pipeline.lake.outcome import Outcome
@@ -28,7 +29,7 @@ def build(work: Work, _: Heavy) -> Outcome:
         holdout=settings["holdout"],
         duplicates=settings["duplicates"],
         shot_rows=settings["shot_rows"],
-        asked_as={split: [*ways] for split, ways in settings["evaluate_on"].items()},
+        asked_as=ways_to_ask((f"{settings['dataset']}/{one}" for one in settings["evaluate_on"]), settings["dataset"]),
         seed=settings["seed"],
         out=work.out,
     )

@@ -64,7 +64,7 @@ def dataset_nodes(catalog: Catalog, name: str, inbox: Path) -> Iterator[Node]:
             "holdout": dataset.model_dump(include={"holdout"})["holdout"],
             "duplicates": dataset.duplicates,
             "shot_rows": _shot_rows(catalog, name),
-            "evaluate_on": {split: dict.fromkeys(ways, True) for split, ways in asked_as.items()},
+            "evaluate_on": {f"{split}.{way}": True for split, ways in asked_as.items() for way in ways},
             "seed": 0,
         },
         needs=needs,

@@ -1,4 +1,7 @@
-"""Tiny random checkpoints in the layouts in which the real ones are published: names, config fields, files."""
+"""Tiny random checkpoints in the layouts in which the real ones are published: names, config fields, files.
+
+Not made by `rc_pipeline.rehearsing.tiny`, which follows the mappings that these are to prove.
+"""
 
 from __future__ import annotations
 

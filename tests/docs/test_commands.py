@@ -31,7 +31,8 @@ PAGES = ["README.md", *sorted(path.name for path in (PROJECT / "docs").glob("*.m
 SET = "sample_trivia/wikipedia-dev"
 # What a page says, and what is asked for in its place: the demo for studies and runs that take a GPU.
 STANDS_FOR = {
-    "full_pipeline": "demo", "minicpm_lora": "demo_tuned", "bayling_tuned": "demo_tuned",
+    "full_pipeline": "demo", "STUDY=full_pipeline": "STUDY=demo", "STUDY=my_data": "STUDY=demo",
+    "minicpm_lora": "demo_tuned", "bayling_tuned": "demo_tuned",
     "KEY=merged/minicpm_lora": "KEY=base_models/rc_tiny", "KEY=…": "KEY=base_models/rc_tiny",
     "RC_LAKE=/scratch/me/lake": "RC_LAKE=$PWD/data_lake",
     "STUDY": "demo", "KEY": f"scores/demo_tuned/{SET}", "KEY…": f"scores/demo_base/{SET}", '"…"': '"FROM scores"',
@@ -43,6 +44,7 @@ YAML = re.compile(r"`(catalog/[^`]+)`[^\n]*:\n( *)```yaml\n(.*?)^\2```", re.MULT
 FOLDERS = {"dataset": "datasets", "model": "models", "study": "studies"}
 # Processes of seconds and more: one that has ended well on one page has on all.
 LONG = ("make", "dagster")
+DEMO = {"make demo", "make run STUDY=demo", "dagster job execute -m rc_pipeline.definitions -j demo"}
 GIVEN: set[str] = set()
 
 
@@ -123,7 +125,7 @@ def give(terminal: Terminal, command: Command) -> None:
         else:
             terminal.give(text)
         if text.startswith(LONG):
-            GIVEN.update([text, *(["dagster job execute -m rc_pipeline.definitions -j demo"] * (text == "make demo"))])
+            GIVEN.update(DEMO if text in DEMO else {text})
 
 
 # README.md alone trains, asks and reports, in processes of their own, as its reader does.

@@ -1,11 +1,15 @@
 """What a run says in a terminal: one line a fact, an error as its message, everything else in the UI."""
 
 import logging
+import os
 import sys
+from typing import TextIO
 
 import dagster as dg
 
 from rc_pipeline.xray.visible import lines_visible
+
+BOOKKEEPING = ("Dependencies for step", "opened dagster pipes", "[pipes] did not receive closed message")
 
 
 class OneLineEach(logging.Formatter):
@@ -30,7 +34,7 @@ class Said(logging.Filter):
         text = record.getMessage()
         # A run's failure repeats that of the step which failed it, and so does every step that waited for one.
         repeats = event is not None and event.is_job_event and event.is_failure
-        return not repeats and "Dependencies for step" not in text and "opened dagster pipes" not in text
+        return not repeats and not any(words in text for words in BOOKKEEPING)
 
 
 def _what_went_wrong(event: dg.DagsterEvent) -> str | None:
@@ -57,8 +61,16 @@ def _what_went_wrong(event: dg.DagsterEvent) -> str | None:
 def console_logger(context: dg.InitLoggerContext) -> logging.Logger:
     """Return the logger that Dagster writes a run's messages to."""
     logger = logging.Logger("rc_pipeline", level=str(context.logger_config["log_level"]).upper())
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_terminal())
     handler.setFormatter(OneLineEach())
     handler.addFilter(Said())
     logger.addHandler(handler)
     return logger
+
+
+def _terminal() -> TextIO:
+    """Return stderr as it is before a step: in it, Dagster passes stderr on through processes that Ctrl-C ends."""
+    try:
+        return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
+    except (OSError, ValueError):
+        return sys.stderr

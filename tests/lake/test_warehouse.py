@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import polars as pl
@@ -102,3 +103,12 @@ def test_many_small_builds_are_not_each_shown_but_all_of_them_in_the_end(
 
 def test_every_definition_of_error_analysis_is_read_as_one_statement() -> None:
     assert len(views.STATEMENTS) == views.ERROR_ANALYSIS.count("CREATE ")
+
+
+def test_a_look_at_a_large_lake_is_not_taken_at_every_artifact(world, monkeypatch):
+    world.run()
+    lake, looks = world.lake(), []
+    monkeypatch.setattr(lake.warehouse, "is_current", lambda: looks.append(time.sleep(0.05)) or True)
+    for _ in range(20):
+        lake.obtain("numbers/a", lambda work: pytest.fail("it stands"))
+    assert len(looks) < 5

@@ -56,7 +56,10 @@ def read_probes(asked: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, fo
         if isinstance(prompt, Encoded)
     ]
     if not found:
-        raise MergeError(f"{spec['eval_set']}: none of its first {PROBES} questions fits into the prompt.")
+        raise MergeError(
+            f"{spec['eval_set']}: none of its first {PROBES} questions fits into the prompt. "
+            "Raise answer.max_tokens of the run, or shorten the template."
+        )
     return found
 
 

@@ -196,12 +196,18 @@ def _native_architecture(model_type: str) -> Any:
     encoder = model_type in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
     name = None if encoder else modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(model_type)
     if name is None:
-        raise ModelLoadError(f"model_type {model_type!r} cannot be loaded: transformers has no decoder of this type.")
+        raise ModelLoadError(
+            f"model_type {model_type!r} cannot be loaded: transformers has no decoder of this type. "
+            "Use a model of another family."
+        )
     found = getattr(transformers, str(name))
     # Prompts are padded at the right and answers go on behind them, which takes positions that can be told.
     missing = {"position_ids", "logits_to_keep"} - set(signature(found.forward).parameters)
     if missing:
-        raise ModelLoadError(f"model_type {model_type!r} cannot be used: {name} takes no {', '.join(sorted(missing))}.")
+        raise ModelLoadError(
+            f"model_type {model_type!r} cannot be used: {name} takes no {', '.join(sorted(missing))}. "
+            "Use a model of another family."
+        )
     return found
 
 

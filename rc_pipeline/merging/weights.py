@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rc_pipeline.models.loading import ModelLoadError, architecture, quiet_peft
+from rc_pipeline.models.architectures import ModelLoadError, architecture
+from rc_pipeline.models.loading import quiet_peft
 from rc_pipeline.models.weight_files import SAFE, safetensors_header, weight_files
 from rc_pipeline.worker import beat
 

@@ -137,7 +137,7 @@ def _convert(folder: Path, family: str, out: Path) -> None:
 
 
 def _refuse_unknown_family(family: str) -> None:
-    from rc_pipeline.models.loading import ARCHITECTURES
+    from rc_pipeline.models.architectures import ARCHITECTURES
 
     known = sorted([*ARCHITECTURES, NATIVE])
     if family not in known:
@@ -187,7 +187,7 @@ def _value_problems(path: Path, family: str, config: Mapping[str, Any]) -> list[
 
 
 def _type_problems(path: Path, model_type: str) -> list[str]:
-    from rc_pipeline.models.loading import ModelLoadError, architecture
+    from rc_pipeline.models.architectures import ModelLoadError, architecture
 
     stated = next((ours for ours, theirs in MODEL_TYPES.items() if theirs == model_type), model_type)
     if stated in {*LOADED_AS, *ENCODER_DECODERS}:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rc_pipeline.models.architectures import architecture
 from rc_pipeline.models.families import ENCODER_DECODERS, SENTENCEPIECE
 from rc_pipeline.models.fast_tokenizer import write_fast_tokenizer
-from rc_pipeline.models.loading import architecture
 from rc_pipeline.models.mappings import ConfigError, Part, native_config, native_parts
 from rc_pipeline.models.t5_tokenizer import write_t5_tokenizer
 from rc_pipeline.models.weight_files import SAFE, tensors_of

@@ -132,7 +132,7 @@ def _vocabulary(folder: Path) -> int:
 def _random(family: str, config: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     import torch
 
-    from rc_pipeline.models.loading import architecture
+    from rc_pipeline.models.architectures import architecture
 
     native = native_config(family, config) if family in LOADED_AS else dict(config)
     model_class = architecture(family, str(native.get("model_type")))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rc_pipeline.models.architectures import ModelLoadError
 from rc_pipeline.models.base import BaseModelError, base_folder, describe_base, write_base
-from rc_pipeline.models.loading import ModelLoadError, load_model
+from rc_pipeline.models.loading import load_model
 from tests.models.upstream import write_flan_t5
 
 

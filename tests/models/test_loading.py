@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rc_pipeline.models.loading import ModelLoadError, adapter_prompt, load_model, load_tokenizer
+from rc_pipeline.models.architectures import ModelLoadError
+from rc_pipeline.models.loading import adapter_prompt, load_model, load_tokenizer
 
 
 def test_every_family_loads_with_the_logits_it_was_saved_with(family_folder: tuple[str, Path]) -> None:

@@ -12,7 +12,6 @@ import dagster as dg
 from rc_pipeline.corpora.downloads import DownloadFailed
 from rc_pipeline.lake.build import Build, InputChanged, Lake, NotReady, Work
 from rc_pipeline.lake.canonical import sha256_json
-from rc_pipeline.lake.code import code_hashes
 from rc_pipeline.lake.durable import LakeUnwritable
 from rc_pipeline.lake.graph import Node
 from rc_pipeline.lake.outcome import JSON, Check, Outcome
@@ -36,8 +35,8 @@ class Stage:
     description: str
 
 
-def asset_for(node: Node, stage: Stage) -> dg.AssetsDefinition:
-    """Return the asset of a node; its dependencies, checks and texts come from the node."""
+def asset_for(node: Node, stage: Stage, code: Mapping[str, str]) -> dg.AssetsDefinition:
+    """Return the asset of a node by the hashes of its code; its dependencies, checks and texts come from the node."""
     key = dg.AssetKey(node.key.split("/"))
 
     @dg.asset(
@@ -47,7 +46,7 @@ def asset_for(node: Node, stage: Stage) -> dg.AssetsDefinition:
         kinds=_kinds(node),
         owners=_owners(node),
         description=_description(node, stage),
-        code_version=sha256_json([code_hashes(node.code), dict(node.settings)])[:12],
+        code_version=sha256_json([code, dict(node.settings)])[:12],
         check_specs=[
             dg.AssetCheckSpec(name, asset=key, blocking=blocking) for name, blocking in stage.checks(node).items()
         ],

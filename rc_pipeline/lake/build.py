@@ -79,7 +79,7 @@ class Lake:
         self.store = Store(self.root)
         self.hashes = RememberedHashes(self.root / "cache" / "hashes")
         self.warehouse = Warehouse(self.root, self.store, graph.nodes)
-        self._loaded_code = {code: code_hashes(code) for code in {node.code for node in graph.nodes.values()}}
+        self.loaded_code = {code: code_hashes(code) for code in {node.code for node in graph.nodes.values()}}
         self._show_again_at = 0.0
 
     def planner(self) -> Planner:
@@ -210,7 +210,7 @@ class Lake:
         shutil.rmtree(scratch, ignore_errors=True)
 
     def _require_loaded_code(self, node: Node) -> None:
-        if code_hashes(node.code) != self._loaded_code[node.code]:
+        if code_hashes(node.code) != self.loaded_code[node.code]:
             raise InputChanged(
                 f"{node.key}: the code of {', '.join(node.code)} was edited after this process had loaded it. "
                 "Start the run again (in the UI: reload the code location first)."

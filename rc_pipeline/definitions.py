@@ -54,7 +54,9 @@ def build_definitions(
     lake = Lake(root, lineage.graph)
     jobs = {job_name(study): lineage.study(study) for study in lineage.catalog.studies}
     return dg.Definitions(
-        assets=[asset_for(node, STAGES[node.stage], lake.loaded_code[node.code]) for node in lineage.graph.nodes.values()],
+        assets=[
+            asset_for(node, STAGES[node.stage], lake.loaded_code[node.code]) for node in lineage.graph.nodes.values()
+        ],
         jobs=[_job(lineage, study) for study in lineage.catalog.studies],
         resources={"lake": lake_resource(lake, jobs), "compute": compute or Compute()},
         executor=dg.in_process_executor,

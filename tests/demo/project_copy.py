@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from small_study import copy_project
 
@@ -23,6 +23,7 @@ class ProjectCopy:
     """The copy's folder; its lake and Dagster home lie inside."""
 
     folder: Path
+    running: ClassVar[list[subprocess.Popen[str]]] = []
 
     @classmethod
     def make(cls, folder: Path) -> ProjectCopy:
@@ -51,9 +52,17 @@ class ProjectCopy:
     def start(self, job: str) -> subprocess.Popen[str]:
         """Start a job as `dagster job execute` does, from the project's root."""
         command = [str(BIN / "dagster"), "job", "execute", "-m", "rc_pipeline.definitions", "-j", job]
-        return subprocess.Popen(
+        run = subprocess.Popen(
             command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
+        self.running.append(run)
+        return run
+
+    @classmethod
+    def end_all(cls) -> None:
+        """End what a test that failed has left running; workers end with their run."""
+        while cls.running:
+            cls.running.pop().kill()
 
     def execute(self, job: str) -> str:
         """Run a job to success and return what it printed."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 from project_copy import ProjectCopy
@@ -37,6 +38,12 @@ while not open(sys.argv[2]).read():
     reads += 1
 print(reads)
 """
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    yield
+    ProjectCopy.end_all()
 
 
 @pytest.fixture(scope="module")

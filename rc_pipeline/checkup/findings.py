@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["ok", "warning", "problem"]
+State = Literal["ok", "absent", "warning", "problem"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Finding:
 def ok(subject: str, says: str) -> Finding:
     """Return a finding that asks for nothing."""
     return Finding(subject, "ok", says)
+
+
+def absent(subject: str, says: str, remedy: str) -> Finding:
+    """Return a finding that is in the way of those only who want to use it."""
+    return Finding(subject, "absent", says, remedy)
 
 
 def warning(subject: str, says: str, remedy: str) -> Finding:

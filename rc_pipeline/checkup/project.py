@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from rc_pipeline.catalog import Catalog, CatalogError
 from rc_pipeline.catalog.models import HubSource
-from rc_pipeline.checkup.findings import Finding, ok, problem, warning
+from rc_pipeline.checkup.findings import Finding, absent, ok, problem, warning
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.durable import write_atomically
 from rc_pipeline.lake.planner import missing_files
@@ -100,7 +100,7 @@ def _inputs(lineage: Lineage) -> Iterator[Finding]:
         gone = missing_files(node)
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
         source = f", from {node.about['homepage']}" if node.about.get("homepage") else ""
-        yield warning(key, f"not there: {gone[0]}{more}", f"for {', '.join(studies)}: put it there{source}")
+        yield absent(key, f"not there: {gone[0]}{more}", f"for {', '.join(studies)}: put it there{source}")
 
 
 def _token(catalog: Catalog) -> Iterator[Finding]:

@@ -34,5 +34,6 @@ def doctor(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=1, ensure_ascii=False))
     else:
-        click.echo(f"{states.count('problem')} problems, {states.count('warning')} warnings, {states.count('ok')} ok")
+        words = {"problem": "problems", "warning": "warnings", "absent": "absent", "ok": "ok"}
+        click.echo(", ".join(f"{states.count(state)} {word}" for state, word in words.items()))
     sys.exit(1 if "problem" in states else 0)

@@ -60,6 +60,7 @@ def test_what_is_missing_is_said_with_its_place_and_its_source(tmp_path: Path) -
     findings = found(tmp_path)
     assert findings["study demo"].state == "ok"
     raw = findings["raw/cosmos_qa"]
+    assert raw.state == "absent"
     assert str(tmp_path / "inbox" / "cosmos_qa") in raw.says
     assert "https://github.com/wilburOne/cosmosqa" in raw.remedy
     assert "full_pipeline" in raw.remedy

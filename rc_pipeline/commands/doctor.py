@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import click
 
+from rc_pipeline.checkup.findings import State
 from rc_pipeline.commands.entry import reported
 from rc_pipeline.lake.folder import lake_folder
 
@@ -34,6 +35,6 @@ def doctor(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=1, ensure_ascii=False))
     else:
-        words = {"problem": "problems", "warning": "warnings", "absent": "absent", "ok": "ok"}
+        words: dict[State, str] = {"problem": "problems", "warning": "warnings", "absent": "absent", "ok": "ok"}
         click.echo(", ".join(f"{states.count(state)} {word}" for state, word in words.items()))
     sys.exit(1 if "problem" in states else 0)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 _CORPORA, _TABLES, _MODELS = "rc_pipeline.corpora", "rc_pipeline.tables", "rc_pipeline.models"
 _SAMPLE = tuple(f"{_CORPORA}.sample_{part}" for part in ("world", "documents", "text", "names"))
-_RUNNING = ("rc_pipeline.prompting", f"{_MODELS}.families", f"{_MODELS}.loading", "rc_pipeline.instructions.shots")
+_RUNNING = (
+    "rc_pipeline.prompting",
+    *(f"{_MODELS}.{part}" for part in ("architectures", "families", "loading")),
+    "rc_pipeline.instructions.shots",
+)
 
 # Rows are compared in one way, among training rows and between them and evaluation rows.
 _COMPARING = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -101,7 +102,7 @@ def test_ctrl_c_stops_an_answer_and_not_the_chat_and_the_end_of_input_ends_it(bu
         ):
             process.stdin.write(keys)
             process.stdin.flush()
-            said.append(_until(process, answer))
+            said.append(_until(process, answer, again=keys if keys == b"\x03" else b""))
         process.stdin.write(b"\x04")
         process.stdin.flush()
         assert process.wait(60) == 0, said
@@ -110,17 +111,25 @@ def test_ctrl_c_stops_an_answer_and_not_the_chat_and_the_end_of_input_ends_it(bu
 @contextmanager
 def _started(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment) as process:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, bufsize=0) as process:
         try:
             yield process
         finally:
             process.kill()
 
 
-def _until(process: subprocess.Popen[bytes], wanted: str) -> str:
+def _until(process: subprocess.Popen[bytes], wanted: str, again: bytes = b"") -> str:
+    """Read up to what is wanted; `again` is typed every other second until it comes.
+
+    Python's prompt hears a Ctrl-C only at the next key where it comes before the prompt has begun to wait.
+    """
+    assert process.stdin is not None
     assert process.stdout is not None
     said = b""
     while wanted.encode() not in said:
+        if again and not select.select([process.stdout], [], [], 2)[0]:
+            process.stdin.write(again)
+            continue
         byte = process.stdout.read(1)
         assert byte, said
         said += byte

@@ -20,6 +20,7 @@ from assets import (
     tables,
 )
 from assets.factory import Stage, asset_for
+from rc_pipeline.catalog.validation import twin
 from rc_pipeline.lake.build import Lake
 from rc_pipeline.lake.code import PROJECT
 from rc_pipeline.lake.folder import lake_folder
@@ -66,7 +67,7 @@ def build_definitions(
 
 def job_name(study: str) -> str:
     """Return the name of a study's job; Dagster allows no hyphen in it."""
-    return study.replace("-", "_")
+    return twin(study)
 
 
 def _job(lineage: Lineage, study: str) -> dg.UnresolvedAssetJobDefinition:

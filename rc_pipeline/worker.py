@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -34,6 +34,8 @@ HEARTBEAT, SILENCE = "RC_HEARTBEAT", "RC_SECONDS_WITHOUT_PROGRESS"
 SECONDS_BETWEEN_BEATS = 1.0
 SECONDS_BETWEEN_LINES = 5.0
 PR_SET_PDEATHSIG = 1
+# The function that each kind of heavy work is.
+WORK = {"training": "train", "prediction": "predict", "merging": "merge"}
 SHOWN_AS = {"tokens_per_second": "{:,.0f} tokens/s", "gigabytes": "{:.1f} GB"}
 
 
@@ -114,6 +116,13 @@ class Progress:
         else:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
+
+
+def in_this_process(task: str, spec: Mapping[str, JSON], say: Callable[[str], None]) -> Outcome:
+    """Do heavy work without a process of its own, on the spec as its process would read it."""
+    work = getattr(import_module(f"rc_pipeline.{task}.run"), WORK[task])
+    outcome: Outcome = work(json.loads(json.dumps(spec)), Progress(task, say))
+    return outcome
 
 
 def die_with_parent() -> None:

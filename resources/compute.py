@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import importlib
 import json
 import os
 import signal
@@ -21,10 +20,9 @@ import dagster as dg
 from pydantic import Field
 
 from rc_pipeline.lake.outcome import JSON, Outcome
-from rc_pipeline.worker import HEARTBEAT, PARENT, SILENCE, TERMINAL, Progress, read_error, read_outcome
+from rc_pipeline.worker import HEARTBEAT, PARENT, SILENCE, TERMINAL, in_this_process, read_error, read_outcome
 
 Task = Literal["training", "prediction", "merging"]
-WORK: dict[Task, str] = {"training": "train", "prediction": "predict", "merging": "merge"}
 # What splits its work among several processes.
 IN_PARALLEL: frozenset[Task] = frozenset({"training", "prediction"})
 SECONDS_TO_STOP = 2.0
@@ -99,9 +97,7 @@ class InlineCompute(Compute):
 
     def run(self, context: dg.AssetExecutionContext, task: Task, spec: Mapping[str, JSON]) -> Outcome:
         """Call the task's function on the spec, as its process would read it."""
-        work = getattr(importlib.import_module(f"rc_pipeline.{task}.run"), WORK[task])
-        outcome: Outcome = work(json.loads(json.dumps(spec)), Progress(task, context.log.info))
-        return outcome
+        return in_this_process(task, spec, context.log.info)
 
 
 def _supervise(command: list[str], environment: dict[str, str], *, heartbeat: Path, patience: float) -> int:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from rc_pipeline.lake.build import Lake
-from rc_pipeline.lake.outcome import JSON, Check, Outcome
+from rc_pipeline.lake.outcome import Check, Outcome
 from rc_pipeline.lineage import load_lineage
-from rc_pipeline.worker import Progress
-
-# The function that each kind of heavy work is.
-WORK = {"training": "train", "prediction": "predict", "merging": "merge"}
+from rc_pipeline.worker import in_this_process
 
 
 def build(catalog: Path, lake: Path, key: str) -> tuple[Outcome, list[str]]:
@@ -24,19 +19,15 @@ def build(catalog: Path, lake: Path, key: str) -> tuple[Outcome, list[str]]:
     opened = _opened(catalog, lake)
     node = opened.graph[key]
     stage = STAGES[node.stage]
-    manifest = opened.obtain(key, lambda work: stage.build(work, _in_this_process)).manifest
+    manifest = opened.obtain(
+        key, lambda work: stage.build(work, lambda task, spec: in_this_process(task, spec, lambda _: None))
+    ).manifest
     return _with_every_check(manifest.results(), stage.checks(node)), manifest.refused_by()
 
 
 @lru_cache(maxsize=1)
 def _opened(catalog: Path, lake: Path) -> Lake:
     return Lake(lake, load_lineage(catalog, lake).graph)
-
-
-def _in_this_process(task: str, spec: Mapping[str, JSON]) -> Outcome:
-    work = getattr(importlib.import_module(f"rc_pipeline.{task}.run"), WORK[task])
-    outcome: Outcome = work(json.loads(json.dumps(spec)), Progress(task, lambda _: None))
-    return outcome
 
 
 def _with_every_check(outcome: Outcome, expected: Mapping[str, bool]) -> Outcome:
